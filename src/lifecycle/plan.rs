@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One session's order: the table of `steps`, with the configuration's choices applied.
+
+use serde::{Deserialize, Serialize};
+
+use super::steps::Step;
+
+/// Who writes the first session description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The device offers (WebSocket).
+    Offerer,
+    /// The viewer offers (WHEP).
+    Answerer,
+}
+
+/// When the camera opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CameraOpens {
+    /// Second step, as in the list: the picture is there the moment the viewer is.
+    #[default]
+    BeforeOffer,
+    /// After `await-connected`: the indicator stays dark until a viewer is really there.
+    AfterConnected,
+}
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Working through the start table.
+    Starting,
+    /// All twelve steps are done.
+    Running,
+    /// Working through the end table.
+    Stopping,
+    /// Nothing is owed any more.
+    Ended,
+}
+
+/// The order in which one session starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    role: Role,
+    camera_opens: CameraOpens,
+    order: Vec<Step>,
+}
+
+impl Plan {
+    /// The order for `role`, with the camera opened as `camera_opens` says.
+    pub fn new(role: Role, camera_opens: CameraOpens) -> Self {
+        use Step::*;
+        let negotiation = match role {
+            Role::Offerer => [CreateOffer, AwaitAnswer, SetRemoteAnswer],
+            Role::Answerer => [SetRemoteOffer, CreateAnswer, SendAnswer],
+        };
+        let camera = [OpenCamera, CreateSource, CreateStream];
+        let mut order = vec![CreatePeer];
+        if camera_opens == CameraOpens::BeforeOffer {
+            order.extend(camera);
+        }
+        order.extend([AddTracks, CreateDataChannel]);
+        order.extend(negotiation);
+        order.extend([AddCandidates, AwaitConnected]);
+        if camera_opens == CameraOpens::AfterConnected {
+            order.extend(camera);
+        }
+        order.push(EnableTracks);
+        Self { role, camera_opens, order }
+    }
+
+    /// The twelve steps in the order in which they run.
+    pub fn order(&self) -> &[Step] {
+        &self.order
+    }
+
+    /// Who offers.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// When the camera opens.
+    pub fn camera_opens(&self) -> CameraOpens {
+        self.camera_opens
+    }
+
+    /// The steps of this plan that `step` truly depends on.
+    pub fn dependencies(&self, step: Step) -> Vec<Step> {
+        let row = step.row();
+        let mut after = row.after.to_vec();
+        if row.needs_caps && self.camera_opens == CameraOpens::BeforeOffer {
+            after.push(Step::CreateStream);
+        }
+        match (step, self.role) {
+            // Candidates belong to a remote description, whichever it is.
+            (Step::AddCandidates, Role::Offerer) => after.push(Step::SetRemoteAnswer),
+            (Step::AddCandidates, Role::Answerer) => after.push(Step::SetRemoteOffer),
+            // Nobody connects to an answer that was not sent.
+            (Step::AwaitConnected, Role::Answerer) => after.push(Step::SendAnswer),
+            _ => {}
+        }
+        after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_plan() -> impl Iterator<Item = Plan> {
+        [Role::Offerer, Role::Answerer].into_iter().flat_map(|role| {
+            [CameraOpens::BeforeOffer, CameraOpens::AfterConnected]
+                .map(|camera_opens| Plan::new(role, camera_opens))
+        })
+    }
+
+    #[test]
+    fn every_order_has_twelve_steps_and_keeps_the_dependencies() {
+        for plan in every_plan() {
+            assert_eq!(plan.order().len(), 12);
+            for (i, step) in plan.order().iter().enumerate() {
+                for needed in plan.dependencies(*step) {
+                    assert!(plan.order()[..i].contains(&needed), "{step} needs {needed}: {plan:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_order_is_the_written_one() {
+        for role in [Role::Offerer, Role::Answerer] {
+            let plan = Plan::new(role, CameraOpens::default());
+            let numbers: Vec<u8> = plan.order().iter().map(|s| s.row().number).collect();
+            assert_eq!(numbers, (1..=12).collect::<Vec<u8>>());
+        }
+    }
+}
