@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the outside is told of sessions and cameras. These types are the JSON of the API.
+
+use serde::{Deserialize, Serialize};
+
+use super::timeline::Entry;
+use crate::lifecycle::{Fault, Outcome, Phase, Role};
+use crate::wire::{Codec, SessionId};
+
+/// One session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionStatus {
+    /// Its id.
+    pub id: SessionId,
+    /// Counts the sessions of this run of the service, from 1.
+    pub generation: u64,
+    /// The publication that last changed this; see [`ServiceStatus::serial`].
+    pub serial: u64,
+    /// The camera's name.
+    pub camera: String,
+    /// Who offers.
+    pub role: Role,
+    /// The codec that was agreed on.
+    pub codec: Codec,
+    /// The viewer's address, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub viewer: Option<String>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The step or undo in progress.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub step: Option<String>,
+    /// When it was asked for, RFC 3339 in UTC.
+    pub asked_at: String,
+    /// How it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<Outcome>,
+}
+
+/// A session's timeline, as the API gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionTimeline {
+    /// The session.
+    pub session: SessionStatus,
+    /// Every step and undo so far.
+    pub entries: Vec<Entry>,
+}
+
+/// Whether a camera is open: the word that the shutter promise is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CameraState {
+    /// Observed closed.
+    Closed,
+    /// Being opened.
+    Opening,
+    /// Open.
+    Open,
+    /// Being closed.
+    Closing,
+    /// Closed by us, and still held by something.
+    Wedged,
+}
+
+/// One camera.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CameraStatus {
+    /// Its name.
+    pub name: String,
+    /// Its board's name.
+    pub board: String,
+    /// Its node; a board without one (`demo`) has none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device: Option<String>,
+    /// Whether it is open.
+    pub state: CameraState,
+    /// The sessions that hold a lease on it.
+    pub viewers: usize,
+    /// At most this many.
+    pub max_viewers: usize,
+    /// What it encodes while it is open.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub codec: Option<Codec>,
+    /// Why it is wedged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fault: Option<Fault>,
+}
+
+/// Everything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// The service's version.
+    pub version: String,
+    /// Counts publications: `?after=SERIAL` waits for one that is newer.
+    pub serial: u64,
+    /// Whether the service is ending.
+    pub stopping: bool,
+    /// The cameras, as configured.
+    pub cameras: Vec<CameraStatus>,
+    /// The sessions: those alive, and the last ones that ended.
+    pub sessions: Vec<SessionStatus>,
+}
