@@ -97,38 +97,47 @@ impl ControlSocket {
     /// # Errors
     /// When what came is not such a message: the ends are of different versions.
     pub async fn receive<M: DeserializeOwned>(&self) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
-        let mut bytes = vec![0; MAX_MESSAGE];
-        let (len, fds) = self
-            .fd
-            .async_io(Interest::READABLE, |fd| {
-                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-                let mut beside = RecvAncillaryBuffer::new(&mut space);
-                let got = match recvmsg(
-                    fd,
-                    &mut [IoSliceMut::new(&mut bytes)],
-                    &mut beside,
-                    RecvFlags::CMSG_CLOEXEC,
-                ) {
-                    Err(rustix::io::Errno::CONNRESET) => return Ok((0, Vec::new())),
-                    other => other?,
-                };
-                let fds = beside
-                    .drain()
-                    .filter_map(|message| match message {
-                        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
-                        _ => None,
-                    })
-                    .flatten()
-                    .collect();
-                Ok((got.bytes, fds))
-            })
-            .await?;
-        if len == 0 {
-            return Ok(None);
-        }
-        let message = serde_json::from_slice(&bytes[..len])?;
-        Ok(Some((message, fds)))
+        read(self.fd.async_io(Interest::READABLE, |fd| packet(fd)).await?)
     }
+
+    /// What [`ControlSocket::receive`] would give, if it is there already: for the last words of
+    /// a process that has ended.
+    ///
+    /// # Errors
+    /// As `receive`, and `WouldBlock` when nothing is there.
+    pub fn try_receive<M: DeserializeOwned>(&self) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
+        read(packet(self.fd.get_ref())?)
+    }
+}
+
+/// One packet: its bytes, none at the end, and its descriptors.
+fn packet(fd: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    let mut bytes = vec![0; MAX_MESSAGE];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut beside = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(&mut bytes)];
+    let len = match recvmsg(fd, &mut parts, &mut beside, RecvFlags::CMSG_CLOEXEC) {
+        Ok(got) => got.bytes,
+        // The other end went away with packets of ours unread.
+        Err(rustix::io::Errno::CONNRESET) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    let fds = beside
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    bytes.truncate(len);
+    Ok((bytes, fds))
+}
+
+fn read<M: DeserializeOwned>(
+    (bytes, fds): (Vec<u8>, Vec<OwnedFd>),
+) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
+    if bytes.is_empty() { Ok(None) } else { Ok(Some((serde_json::from_slice(&bytes)?, fds))) }
 }
 
 impl AsFd for ControlSocket {
