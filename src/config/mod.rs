@@ -1,2 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configuration: file text first, checked meaning second.
+//!
+//! ```text
+//!   shutterd.toml ─┐
+//!   conf.d/*.toml ─┼─► document: tables of typed values, ─► meaning: Config, or
+//!   SHUTTERD_*    ─┘   each with its place                  every mistake in one report
+//! ```
+//!
+//! [`keys`] is the one table of what may be written; [`document`] checks text against it (pipeline
+//! files too), `meaning` checks what one value means beside the others. Only `load` reads files.
+
+pub mod document;
+pub mod keys;
+mod load;
+mod meaning;
+mod model;
+mod plan_text;
+pub mod report;
+
+pub use load::{MAIN_FILE, VARIABLE_PREFIX};
+pub use model::{Camera, Config, Control, Deadlines, Http, Media, Session, WebRtc};
+pub use report::Report as ConfigReport;

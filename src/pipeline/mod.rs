@@ -1,2 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Pipeline files: one per board, data that is checked before it is ever run.
+//! Board files: what captures and encodes on a board, as gst-launch text.
+//!
+//! A board file is data. It is checked before any of it is run: its keys, its placeholders, the two
+//! elements that matter (`camera` and `encoder`), that it has no sink of its own, and that `needs`
+//! names every element factory. [`tokens`] reads the text as gst-launch would; a value that fills
+//! a placeholder stays inside the token in which the placeholder stands.
+
+mod board;
+mod load;
+pub mod tokens;
+
+pub use crate::config::report::Report as PipelineReport;
+pub use board::{Board, Values};
+pub use load::{BUILT_IN, LoadError, load, names};

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Session descriptions, read into checked types at the edge.
+//! Session descriptions of viewers, read into checked types at the edge.
+//!
+//! webrtcbin gets a viewer's text only after it was read here: it is of bounded size, is a session
+//! description, and asks for video that the device can send.
 
-/// A viewer's offer, checked.
-#[derive(Clone, Debug)]
-pub struct Offer;
+mod codec;
+mod description;
+mod fragment;
+
+pub use codec::OfferedCodec;
+pub use description::{Answer, MAX_LEN, Offer};
+pub use fragment::{Fragment, parse_candidate};

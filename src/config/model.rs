@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The checked configuration: whoever holds a [`Config`] need not check anything again.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::lifecycle::steps::{STEPS, UNDOS};
+use crate::lifecycle::{CameraOpens, Step, Undo};
+use crate::pipeline::{Board, Values};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The HTTP service.
+    pub http: Http,
+    /// The control socket.
+    pub control: Control,
+    /// The media workers.
+    pub media: Media,
+    /// The cameras, in the order in which they were written. At least one; names are unique.
+    pub cameras: Vec<Camera>,
+    /// What holds for every session.
+    pub session: Session,
+    /// How long each step may take.
+    pub deadlines: Deadlines,
+    /// WebRTC.
+    pub webrtc: WebRtc,
+    /// What was read, in order: files, then variables. Empty: the built-in default.
+    pub sources: Vec<String>,
+}
+
+impl Config {
+    /// The camera of that name.
+    pub fn camera(&self, name: &str) -> Option<&Camera> {
+        self.cameras.iter().find(|camera| camera.name == name)
+    }
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// The address to listen on. Loopback unless changed; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Origins (`https://host:port`) of other pages that may use the API, beside our own.
+    pub allowed_origins: Vec<String>,
+}
+
+/// `[control]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// The Unix socket on which the API answers to the system's own programs.
+    pub socket: PathBuf,
+}
+
+/// `[media]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// The `shutter-media` binary. `None`: beside the running one, else where packages put it.
+    pub worker: Option<PathBuf>,
+    /// Where board files are looked for, first match wins.
+    pub pipelines: Vec<PathBuf>,
+    /// Whether a spare worker of each kind is kept warm.
+    pub prewarm: bool,
+}
+
+/// `[[camera]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Camera {
+    /// Its name in URLs, logs and metrics: 1 to 32 of `a-z 0-9 - _`.
+    pub name: String,
+    /// The node that it opens. `None` exactly when the board has no node ([`Board::has_device`]).
+    pub device: Option<PathBuf>,
+    /// The pipelines of its board.
+    pub board: Board,
+    /// Pixels; even, 16 to 8192.
+    pub width: u32,
+    /// Pixels; even, 16 to 8192.
+    pub height: u32,
+    /// Frames per second, 1 to 240.
+    pub framerate: u32,
+    /// Bits per second, 50 000 to 100 000 000.
+    pub bitrate: u32,
+    /// How many may watch at once, 1 to 64.
+    pub max_viewers: u32,
+    /// When it opens.
+    pub camera_opens: CameraOpens,
+}
+
+impl Camera {
+    /// What fills the placeholders of its board's pipelines.
+    pub fn values(&self) -> Values {
+        Values {
+            device: self.device.clone(),
+            width: self.width,
+            height: self.height,
+            framerate: self.framerate,
+            bitrate: self.bitrate,
+        }
+    }
+}
+
+/// `[session]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// How long a session may run. `None`: no limit.
+    pub max_duration: Option<Duration>,
+}
+
+/// `[webrtc]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebRtc {
+    /// STUN and TURN servers as `stun:host:port`, `turn:user:password@host:port` or
+    /// `turns:user:password@host:port`. Nothing by default: no contact with the outside.
+    pub ice_servers: Vec<String>,
+}
+
+/// `[deadlines]`: how long each step and each undo may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    steps: Vec<Duration>,
+    undos: Vec<Duration>,
+}
+
+impl Default for Deadlines {
+    /// What the lifecycle's tables say.
+    fn default() -> Self {
+        Self {
+            steps: STEPS.iter().map(|row| row.deadline).collect(),
+            undos: UNDOS.iter().map(|row| row.deadline).collect(),
+        }
+    }
+}
+
+impl Deadlines {
+    /// How long `step` may take.
+    pub fn step(&self, step: Step) -> Duration {
+        self.steps[step as usize]
+    }
+
+    /// How long `undo` may take.
+    pub fn undo(&self, undo: Undo) -> Duration {
+        self.undos[undo as usize]
+    }
+
+    /// From "stop asked" to "camera observed closed", when no worker has to be killed.
+    pub fn close_bound(&self) -> Duration {
+        UNDOS
+            .iter()
+            .filter(|row| row.undo <= Undo::CloseCamera)
+            .map(|row| self.undo(row.undo))
+            .sum()
+    }
+
+    pub(super) fn set_step(&mut self, step: Step, deadline: Duration) {
+        self.steps[step as usize] = deadline;
+    }
+
+    pub(super) fn set_undo(&mut self, undo: Undo, deadline: Duration) {
+        self.undos[undo as usize] = deadline;
+    }
+}
