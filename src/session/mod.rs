@@ -1,10 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sessions: one task owns each, everybody else holds a handle.
+//! Sessions and cameras: who may see, what runs, and the observed end of it.
+//!
+//! ```text
+//!   signalling ─ SessionHandle ─►  registry ─ one task a session ─►  driver ── Machine
+//!                                                                      │ Stage
+//!                        Camera (leases, one Run at a time) ◄───────── stage ─► Peer
+//!                           │ worker::Worker<Camera>                     │ worker::Worker<Peer>
+//! ```
+//!
+//! One task owns each session ([`driver`]); everybody else holds a [`SessionHandle`]. Sessions of
+//! one camera meet in [`camera`], which alone knows how many there are.
 
+pub mod camera;
+pub mod driver;
 pub mod handle;
+pub mod peer;
 pub mod registry;
+mod run;
+mod stage;
 pub mod status;
 pub mod timeline;
+pub mod viewer;
 
 pub use handle::{FromViewer, Negotiation, SessionHandle, ToViewer};
 pub use registry::Registry;
