@@ -7,6 +7,9 @@
 mod codec;
 mod description;
 mod fragment;
+mod h264;
+#[cfg(test)]
+mod tests;
 
 pub use codec::OfferedCodec;
 pub use description::{Answer, MAX_LEN, Offer};
