@@ -10,6 +10,7 @@
 //! [`keys`] is the one table of what may be written; [`document`] checks text against it (pipeline
 //! files too), `meaning` checks what one value means beside the others. Only `load` reads files.
 
+mod cameras;
 pub mod document;
 pub mod keys;
 mod load;
@@ -17,7 +18,11 @@ mod meaning;
 mod model;
 mod plan_text;
 pub mod report;
+pub mod schema;
+mod variables;
 
-pub use load::{MAIN_FILE, VARIABLE_PREFIX};
+pub use cameras::FindBoard;
+pub use load::MAIN_FILE;
 pub use model::{Camera, Config, Control, Deadlines, Http, Media, Session, WebRtc};
 pub use report::Report as ConfigReport;
+pub use variables::VARIABLE_PREFIX;

@@ -7,9 +7,12 @@
 //! a placeholder stays inside the token in which the placeholder stands.
 
 mod board;
+mod check;
+mod fill;
 mod load;
 pub mod tokens;
 
 pub use crate::config::report::Report as PipelineReport;
-pub use board::{Board, Values};
+pub use board::Board;
+pub use fill::{PLACEHOLDERS, Values, check_device};
 pub use load::{BUILT_IN, LoadError, load, names};
