@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The configuration as a user meets it: files, variables, one report, one plan.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shutterd::config::document::Source;
+use shutterd::config::{Config, ConfigReport};
+use shutterd::lifecycle::{CameraOpens, Step, Undo};
+use shutterd::pipeline;
+use shutterd::wire::Codec;
+
+const EXAMPLE: &str = r#"
+[http]
+listen = "0.0.0.0:8787"
+allowed-origins = ["https://panel.example"]
+[media]
+worker = "/opt/shutter-media"
+prewarm = false
+[[camera]]
+name = "head"
+device = "/dev/shutterd/head"
+board = "v4l2-software"
+framerate = 60
+camera-opens = "after-connected"
+[[camera]]
+name = "test"
+board = "demo"
+width = 640
+height = 360
+bitrate = 800_000
+max-viewers = 2
+[session]
+max-duration = "1h"
+[deadlines]
+open-camera = "5s"
+destroy-source = "500ms"
+[webrtc]
+ice-servers = ["stun:stun.example:3478", "turn:device:secret@turn.example:3478"]
+"#;
+
+fn report(text: &str) -> Vec<String> {
+    match Config::from_text(text) {
+        Ok(_) => Vec::new(),
+        Err(report) => report.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+/// One camera that has nothing wrong, and `more`.
+fn with_camera(more: &str) -> String {
+    format!("[[camera]]\nname = \"a\"\nboard = \"demo\"\n{more}")
+}
+
+fn env(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+fn from_env(variables: &[(&str, &str)]) -> Result<Config, ConfigReport> {
+    Config::from_sources(&[], env(variables), &|dirs, name| pipeline::load(dirs, name))
+}
+
+#[test]
+fn every_key_arrives() {
+    let config = Config::from_text(EXAMPLE).unwrap();
+    assert_eq!(config.http.listen.to_string(), "0.0.0.0:8787");
+    assert_eq!(config.http.allowed_origins, ["https://panel.example"]);
+    assert_eq!(config.media.worker.as_deref(), Some(Path::new("/opt/shutter-media")));
+    assert!(!config.media.prewarm);
+    let head = config.camera("head").unwrap();
+    assert_eq!(head.device.as_deref(), Some(Path::new("/dev/shutterd/head")));
+    assert_eq!((head.width, head.height, head.framerate), (1280, 720, 60));
+    assert_eq!(head.bitrate, 3_900_000, "0.07 bit per pixel, rounded up");
+    assert_eq!(head.camera_opens, CameraOpens::AfterConnected);
+    assert_eq!(head.board.codecs(), [Codec::H264, Codec::Vp8]);
+    let test = config.camera("test").unwrap();
+    assert_eq!((test.bitrate, test.max_viewers), (800_000, 2));
+    assert_eq!(config.session.max_duration, Some(Duration::from_secs(3600)));
+    assert_eq!(config.deadlines.step(Step::OpenCamera), Duration::from_secs(5));
+    assert_eq!(config.deadlines.undo(Undo::DestroySource), Duration::from_millis(500));
+    assert_eq!(config.deadlines.undo(Undo::DestroyPeer), Undo::DestroyPeer.row().deadline);
+    assert_eq!(config.webrtc.ice_servers.len(), 2);
+}
+
+#[test]
+fn nothing_written_is_the_demo() {
+    let config = from_env(&[]).unwrap();
+    let [camera] = config.cameras.as_slice() else { panic!("{:?}", config.cameras) };
+    assert_eq!((camera.name.as_str(), camera.board.name()), ("head", "demo"));
+    assert_eq!(camera.device, None);
+    assert!(config.http.listen.ip().is_loopback());
+    assert_eq!(config.session.max_duration, None);
+    assert!(config.webrtc.ice_servers.is_empty());
+    assert!(config.plan_text().contains("built-in default"));
+}
+
+#[test]
+fn every_mistake_is_in_one_report_with_its_line() {
+    let found = report(
+        r#"[http]
+listen = "localhost"
+listn = 1
+[[camera]]
+name = "Head"
+device = "video0"
+board = "v4l2-software"
+width = 641
+framerate = 0
+max-viewers = 0
+bitrate = "fast"
+[[camera]]
+name = "a"
+board = "cm4"
+[session]
+max-duration = "2 parsecs"
+[deadlines]
+open-kamera = "2s"
+open-camera = 2
+[camra]
+[control]
+socket = "run.sock"
+"#,
+    );
+    let expected = [
+        ":2: http.listen: `localhost` is not an IP address with a port; write the IP address",
+        ":3: http.listn: unknown key; the nearest known key is `listen`",
+        ":5: camera.name: `Head` has characters",
+        ":6: camera.device: `video0` is not an absolute path",
+        ":8: camera.width: 641 is odd, and colour has half the pixels; write 640 or 642",
+        ":9: camera.framerate: 0 is not within 1 to 240; write frames per second",
+        ":10: camera.max-viewers: 0 is not within 1 to 64",
+        ":11: camera.bitrate: is a string, not a whole number",
+        ":14: camera.board: there is no board file `cm4.toml`; write one of demo, v4l2-software",
+        ":16: session.max-duration: `2 parsecs` is not a duration",
+        ":18: deadlines.open-kamera: unknown key; the nearest known key is `open-camera`",
+        ":19: deadlines.open-camera: is a number, not a duration in quotes",
+        ":20: camra: unknown key; the nearest known key is `camera`",
+        ":22: control.socket: `run.sock` is not an absolute path",
+    ];
+    for expected in expected {
+        let expected = format!("shutterd.toml{expected}");
+        assert!(found.iter().any(|line| line.starts_with(&expected)), "{expected}\nin {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for line in found {
+        assert!(line.contains("; "), "says what to write instead: {line}");
+    }
+}
+
+#[test]
+fn contradictions_are_found() {
+    for (text, wrong) in [
+        ("", "no camera is configured"),
+        ("[[camera]]\nname = \"a\"\n", ":1: camera.board: is missing"),
+        ("[[camera]]\nboard = \"demo\"\n", ":1: camera.name: is missing"),
+        (
+            &with_camera("[[camera]]\nname = \"a\"\nboard = \"demo\"\n"),
+            ":5: camera.name: `a` is taken",
+        ),
+        (
+            &with_camera("device = \"/dev/video0\"\n"),
+            ":4: camera.device: board `demo` opens no node",
+        ),
+        ("[[camera]]\nname = \"a\"\nboard = \"v4l2-software\"\n", "camera.device: is missing"),
+        (
+            "[[camera]]\nname = \"a\"\nboard = \"v4l2-software\"\ndevice = \"/dev/video0\"\n\
+             [[camera]]\nname = \"b\"\nboard = \"v4l2-software\"\ndevice = \"/dev/video0\"\n",
+            ":8: camera.device: `/dev/video0` is taken by the camera of shutterd.toml:4",
+        ),
+        (&with_camera("[session]\nmax-duration = \"1ms\"\n"), "too short"),
+        (&with_camera("[deadlines]\nclose-camera = \"1100ms\"\n"), ":5: deadlines.close-camera"),
+        ("camera = 3\n", ":1: camera: is an integer, not a section; write `[[camera]]`"),
+        (&with_camera("[http]\nframerate = 3\n"), "`framerate` belongs to `[[camera]]`"),
+    ] {
+        let found = report(text);
+        assert!(found.iter().any(|line| line.contains(wrong)), "{wrong}\nin {found:#?}");
+    }
+}
+
+#[test]
+fn a_camera_step_may_borrow_from_another_but_not_from_the_promise() {
+    let lent = "[deadlines]\nclose-camera = \"1500ms\"\ndestroy-source = \"500ms\"\n";
+    let config = Config::from_text(&with_camera(lent)).unwrap();
+    assert_eq!(config.deadlines.close_bound(), Duration::from_millis(3200));
+    let peer = "[deadlines]\ndestroy-peer = \"10s\"\n";
+    assert!(Config::from_text(&with_camera(peer)).is_ok(), "the camera does not wait for it");
+}
+
+#[test]
+fn what_is_not_toml_is_reported_beside_the_rest() {
+    let found = report(&with_camera("width = \n[http]\nlistn = 1\n"));
+    assert!(found.iter().any(|line| line.contains(":4: not TOML")), "{found:#?}");
+    assert!(found.iter().any(|line| line.contains(":6: http.listn")), "{found:#?}");
+}
+
+#[test]
+fn variables_are_the_last_word() {
+    let text = with_camera("[http]\nlisten = \"127.0.0.1:1\"\n");
+    let variables = env(&[
+        ("SHUTTERD_HTTP_LISTEN", "127.0.0.1:2"),
+        ("SHUTTERD_SESSION_MAX_DURATION", "10s"),
+        ("SHUTTERD_WEBRTC_ICE_SERVERS", "stun:a:1, stun:b:2"),
+        ("SHUTTERD_LOG", "debug"),
+        ("HOME", "/"),
+    ]);
+    let config = Config::from_sources(&[Source::new("main", text)], variables, &|dirs, name| {
+        pipeline::load(dirs, name)
+    })
+    .unwrap();
+    assert_eq!(config.http.listen.port(), 2);
+    assert_eq!(config.session.max_duration, Some(Duration::from_secs(10)));
+    assert_eq!(config.webrtc.ice_servers, ["stun:a:1", "stun:b:2"]);
+    assert_eq!(config.sources[..2], ["main", "environment SHUTTERD_HTTP_LISTEN"]);
+
+    let found = from_env(&[("SHUTTERD_HTTP_LISTN", "x"), ("SHUTTERD_SESSION_MAX_DURATION", "1")]);
+    let found = found.unwrap_err().to_string();
+    let nearest = "environment SHUTTERD_HTTP_LISTN: unknown variable; the nearest known variable is `SHUTTERD_HTTP_LISTEN`";
+    assert!(found.contains(nearest), "{found}");
+    assert!(found.contains("environment SHUTTERD_SESSION_MAX_DURATION: session.max-duration"));
+}
+
+#[test]
+fn files_are_read_in_order_and_boards_from_the_directories() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = dir.path().join("main.toml");
+    let boards = dir.path().join("boards");
+    let conf = dir.path().join("conf.d");
+    fs::create_dir_all(&boards).unwrap();
+    fs::create_dir_all(&conf).unwrap();
+    let own = pipeline::BUILT_IN[0].1.replace("board = \"Demo", "board = \"Own");
+    fs::write(boards.join("demo.toml"), own).unwrap();
+    let pipelines = format!("[media]\npipelines = [\"{}\"]\n", boards.display());
+    fs::write(&main, with_camera(&format!("[http]\nlisten = \"127.0.0.1:1\"\n{pipelines}")))
+        .unwrap();
+    fs::write(conf.join("20.toml"), "[http]\nlisten = \"127.0.0.1:20\"\n").unwrap();
+    fs::write(conf.join("10.toml"), "[http]\nlisten = \"127.0.0.1:10\"\n").unwrap();
+    fs::write(conf.join("30.toml.bak"), "not read").unwrap();
+
+    let config = Config::load(Some(&main), []).unwrap();
+    assert_eq!(config.http.listen.port(), 20);
+    assert!(config.cameras[0].board.title().starts_with("Own"));
+    assert_eq!(config.sources.len(), 3);
+
+    // A mistake in a board file that two cameras use is in the same report, once.
+    fs::write(boards.join("demo.toml"), "board = 3\n").unwrap();
+    fs::write(conf.join("20.toml"), "[[camera]]\nname = \"b\"\nboard = \"demo\"\nx = 1\n").unwrap();
+    let found = Config::load(Some(&main), []).unwrap_err().to_string();
+    let lines: Vec<&str> = found.lines().collect();
+    assert!(lines[0].contains("20.toml:4: camera.x: unknown key"), "{found}");
+    assert!(lines[1].contains("boards/demo.toml:1: board: is a number, not a string"), "{found}");
+    assert!(lines[2].contains("boards/demo.toml: video: has no pipeline"), "{found}");
+    assert_eq!(lines.len(), 3, "{found}");
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let found = Config::load(Some(Path::new("/nonexistent/shutterd.toml")), []).unwrap_err();
+    let found = found.to_string();
+    assert!(found.starts_with("/nonexistent/shutterd.toml: cannot be read: "), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
+}
+
+#[test]
+fn the_plan_is_the_written_one() {
+    let plan = Config::from_text(EXAMPLE).unwrap().plan_text();
+    assert!(!plan.contains("secret"), "{plan}");
+    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plan.txt");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&golden, &plan).unwrap();
+    }
+    let expected = fs::read_to_string(&golden).unwrap();
+    assert_eq!(plan, expected, "BLESS=1 cargo test --test config writes it anew");
+}
