@@ -1,2 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Being written.
+//! The service itself: what is wired to what, and how it begins and ends.
+
+pub mod control_socket;
+pub mod log;
+pub mod server;
+pub mod service;
+pub mod signals;
+pub mod systemd;
+
+pub use service::{Ending, serve};

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a checked configuration to the last observed close.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::control_socket;
+use super::server::{Options, Server};
+use super::systemd;
+use crate::config::Config;
+use crate::lifecycle::StopReason;
+use crate::session::{CameraState, Registry};
+use crate::worker::Spares;
+
+/// How the service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every camera is observed closed.
+    Clean,
+    /// A camera could not be released: whoever restarts us should know.
+    Wedged,
+}
+
+/// Why the service could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something else has the address.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// Something else has the control socket.
+    #[error(transparent)]
+    Control(#[from] control_socket::ControlSocketError),
+}
+
+/// How long the processes and tasks may take to be gone when every session has ended.
+const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Serves until `stop` resolves (to who asked, for the log), then ends every session in order.
+/// The teardown's deadlines bound the end.
+///
+/// # Errors
+/// When the service cannot listen; nothing has been opened then.
+pub async fn serve(
+    config: Config,
+    stop: impl Future<Output = &'static str>,
+) -> Result<Ending, StartError> {
+    let address = config.http.listen;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))?;
+    let address = listener.local_addr().unwrap_or(address);
+    let (control, _socket_file) = control_socket::bind(&config.control.socket).await?;
+
+    let tasks = TaskTracker::new();
+    let elements: BTreeSet<String> = config
+        .cameras
+        .iter()
+        .flat_map(|camera| {
+            let codecs = camera.board.codecs();
+            codecs.into_iter().flat_map(|codec| camera.board.elements(codec))
+        })
+        .collect();
+    let program = config.media.worker.clone().unwrap_or_else(worker_program);
+    let spares = Arc::new(Spares::new(
+        program,
+        elements.into_iter().collect(),
+        config.media.prewarm,
+        tasks.clone(),
+    ));
+    let registry = Registry::new(&config, Arc::clone(&spares), tasks.clone());
+    spares.replenish();
+
+    let server = Server::new(
+        registry.clone(),
+        Options {
+            allowed_origins: config.http.allowed_origins.clone(),
+            ice_servers: config.webrtc.ice_servers.clone(),
+        },
+    );
+    let closing = CancellationToken::new();
+    let serving = async {
+        let (tcp, ()) = tokio::join!(
+            server.serve_tcp(listener, closing.clone()),
+            server.serve_control(control, closing.clone()),
+        );
+        if let Err(error) = tcp {
+            tracing::error!(%error, "HTTP");
+        }
+    };
+    // Sessions end first, while the API still answers and says so; then the listeners close.
+    let living = async {
+        tracing::info!("viewer page at http://{address}/");
+        systemd::ready();
+        let who = tokio::select! {
+            who = stop => who,
+            () = systemd::report_status(registry.clone()) => "status",
+            () = fed(config.control.socket.clone()) => "watchdog",
+        };
+        tracing::info!(who, "the service ends");
+        systemd::stopping();
+        registry.stop_all(StopReason::Shutdown).await;
+        closing.cancel();
+    };
+    tokio::join!(serving, living);
+
+    spares.clear();
+    tasks.close();
+    if timeout(LEFTOVERS_DEADLINE, tasks.wait()).await.is_err() {
+        tracing::error!(tasks = tasks.len(), "not everything ended with the sessions");
+    }
+    let wedged = |state| state != CameraState::Closed;
+    if registry.status().cameras.iter().any(|camera| wedged(camera.state)) {
+        return Ok(Ending::Wedged);
+    }
+    Ok(Ending::Clean)
+}
+
+/// Feeds the watchdog, where there is one. Never resolves.
+async fn fed(control: PathBuf) {
+    systemd::feed_watchdog(control).await;
+    std::future::pending().await
+}
+
+/// The worker beside this program, or where packages put it.
+fn worker_program() -> PathBuf {
+    let installed = Path::new("/usr/libexec/shutterd/shutter-media");
+    let beside = std::env::current_exe().ok().and_then(|exe| {
+        let beside = exe.with_file_name("shutter-media");
+        beside.exists().then_some(beside)
+    });
+    beside.unwrap_or_else(|| installed.to_owned())
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What systemd is told: ready, what goes on, that we are alive, that we end. Without systemd
+//! (`NOTIFY_SOCKET` unset) nothing is said.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use sd_notify::NotifyState;
+use tokio::net::UnixStream;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::lifecycle::Phase;
+use crate::session::{CameraState, Registry, ServiceStatus};
+
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
+}
+
+/// The service answers.
+pub fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// The service ends; sessions are being ended in order.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// Keeps systemd's one line of status true. Does not return.
+pub async fn report_status(registry: Registry) {
+    let mut status = registry.status();
+    let mut last = String::new();
+    loop {
+        let line = status_line(&status);
+        if line != last {
+            tell(&[NotifyState::Status(&line)]);
+            last = line;
+        }
+        status = registry.changed(status.serial).await;
+    }
+}
+
+fn status_line(status: &ServiceStatus) -> String {
+    let cameras: Vec<String> = status
+        .cameras
+        .iter()
+        .map(|camera| {
+            let state = match camera.state {
+                CameraState::Closed => "closed",
+                CameraState::Opening => "opening",
+                CameraState::Open => "open",
+                CameraState::Closing => "closing",
+                CameraState::Wedged => "wedged",
+            };
+            format!("{} {state}", camera.name)
+        })
+        .collect();
+    let count = |phase| status.sessions.iter().filter(|s| s.phase == phase).count();
+    let sessions: Vec<String> =
+        [(Phase::Starting, "starting"), (Phase::Running, "running"), (Phase::Stopping, "stopping")]
+            .into_iter()
+            .filter(|(phase, _)| count(*phase) > 0)
+            .map(|(phase, name)| format!("{} {name}", count(phase)))
+            .collect();
+    let sessions = if sessions.is_empty() { "no session".to_owned() } else { sessions.join(", ") };
+    format!("{}; {sessions}", cameras.join(", "))
+}
+
+/// Feeds the watchdog twice per period, each time only after this service has answered a request
+/// for its health on its own control socket: a service that runs but no longer answers is
+/// restarted. Returns at once when systemd asked for no watchdog.
+pub async fn feed_watchdog(control: PathBuf) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    let mut ticks = interval(period / 2);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match timeout(period / 2, is_healthy(&control)).await {
+            Ok(Ok(())) => tell(&[NotifyState::Watchdog]),
+            Ok(Err(error)) => tracing::error!(%error, "the watchdog is not fed"),
+            Err(_) => tracing::error!("the watchdog is not fed: the service does not answer"),
+        }
+    }
+}
+
+async fn is_healthy(control: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let stream = UnixStream::connect(control).await?;
+    let (mut requests, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = hyper::Request::get("/healthz")
+        .header(hyper::header::HOST, "localhost")
+        .body(Empty::<Bytes>::new())?;
+    let answer = async {
+        let response = requests.send_request(request).await?;
+        drop(requests);
+        Ok::<_, hyper::Error>(response.status())
+    };
+    let (status, _) = tokio::try_join!(answer, connection)?;
+    if status.is_success() { Ok(()) } else { Err(format!("/healthz says {status}").into()) }
+}
+
+/// How long systemd waits between two signs of life before it restarts us.
+pub fn watchdog_period() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
