@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | 0 | [`lifecycle`], [`sdp`], [`config`], [`pipeline`], [`wire`] | data and pure functions |
 //! | 1 | [`device`], [`worker`], [`session`] | processes, sockets, deadlines |
+//! | 1.5 | [`http`] | problem documents, origins, bodies: what the adapters above share |
 //! | 2 | [`signalling`], [`control`] | HTTP, WebSocket |
 //! | 3 | [`daemon`] | wiring, systemd |
 //!
@@ -18,6 +19,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod device;
+pub mod http;
 pub mod lifecycle;
 pub mod pipeline;
 pub mod sdp;
