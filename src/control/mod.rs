@@ -1,2 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Being written.
+//! How people and programs look at the service and steer it: the HTTP API ([`api`]) and the viewer
+//! page ([`page`]).
+
+pub mod api;
+pub mod page;

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The API: what there is, as JSON, and the end of a session.
+//!
+//! `?after=SERIAL` waits for a publication newer than SERIAL, for at most [`LONG_POLL`], and then
+//! answers in any case. Serials belong to one run of the service: one that has not been given out
+//! yet is of an earlier run, and is answered at once.
+
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::http::{Problem, RequestFault, methods};
+use crate::lifecycle::{Fault, FaultCode, StopReason};
+use crate::session::{
+    CameraState, CameraStatus, Registry, ServiceStatus, SessionHandle, SessionStatus,
+    SessionTimeline,
+};
+use crate::wire::{SessionId, ViewerStats};
+
+/// How long a long poll waits.
+pub const LONG_POLL: Duration = Duration::from_secs(25);
+/// How long a worker may take to report its figures.
+const STATS_DEADLINE: Duration = Duration::from_secs(2);
+
+const READ_ONLY: &str = "GET, HEAD, OPTIONS";
+
+/// `GET /api/v1/cameras`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cameras {
+    /// See [`ServiceStatus::serial`].
+    pub serial: u64,
+    /// The cameras, as configured.
+    pub cameras: Vec<CameraStatus>,
+}
+
+/// `GET /api/v1/sessions`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sessions {
+    /// See [`ServiceStatus::serial`].
+    pub serial: u64,
+    /// Those alive, and the last ones that ended.
+    pub sessions: Vec<SessionStatus>,
+}
+
+/// The routes.
+pub fn router(registry: Registry) -> Router {
+    let read = |method| methods::only(method, READ_ONLY);
+    Router::new()
+        .route("/api/v1/status", read(get(status)))
+        .route("/api/v1/cameras", read(get(cameras)))
+        .route("/api/v1/sessions", read(get(sessions)))
+        .route(
+            "/api/v1/sessions/{id}",
+            methods::only(get(session).delete(stop), "GET, HEAD, DELETE, OPTIONS"),
+        )
+        .route("/api/v1/sessions/{id}/timeline", read(get(timeline)))
+        .route("/api/v1/sessions/{id}/stats", read(get(stats)))
+        .route("/healthz", read(get(health)))
+        .with_state(registry)
+}
+
+#[derive(Deserialize)]
+struct Poll {
+    after: Option<u64>,
+}
+
+type Asked = Result<Query<Poll>, QueryRejection>;
+type Answer<T> = Result<([(HeaderName, HeaderValue); 1], Json<T>), Problem>;
+
+fn answer<T>(body: T) -> Answer<T> {
+    // What stands here is true for a moment only.
+    Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)))
+}
+
+/// The serial that is to be waited for, if any.
+fn after(asked: Asked) -> Result<Option<u64>, Problem> {
+    asked
+        .map(|Query(poll)| poll.after)
+        .map_err(|rejection| Problem::request(RequestFault::QueryInvalid, rejection.body_text()))
+}
+
+async fn poll(registry: &Registry, after: Option<u64>) -> ServiceStatus {
+    let now = registry.status();
+    match after {
+        Some(after) if after == now.serial => {
+            timeout(LONG_POLL, registry.changed(after)).await.unwrap_or_else(|_| registry.status())
+        }
+        _ => now,
+    }
+}
+
+async fn status(State(registry): State<Registry>, asked: Asked) -> Answer<ServiceStatus> {
+    answer(poll(&registry, after(asked)?).await)
+}
+
+async fn cameras(State(registry): State<Registry>, asked: Asked) -> Answer<Cameras> {
+    let ServiceStatus { serial, cameras, .. } = poll(&registry, after(asked)?).await;
+    answer(Cameras { serial, cameras })
+}
+
+async fn sessions(State(registry): State<Registry>, asked: Asked) -> Answer<Sessions> {
+    let ServiceStatus { serial, sessions, .. } = poll(&registry, after(asked)?).await;
+    answer(Sessions { serial, sessions })
+}
+
+fn find(registry: &Registry, id: &str) -> Result<SessionHandle, Problem> {
+    id.parse::<SessionId>()
+        .ok()
+        .and_then(|id| registry.session(id))
+        .ok_or_else(|| Fault::new(FaultCode::SessionUnknown, format!("no session {id}")).into())
+}
+
+async fn session(
+    State(registry): State<Registry>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Answer<SessionStatus> {
+    let session = find(&registry, &id)?;
+    let Some(after) = after(asked)? else { return answer(session.status()) };
+    // Other sessions publish too: wait for a publication of this one.
+    let deadline = Instant::now() + LONG_POLL;
+    let mut seen = registry.status().serial;
+    while session.status().serial == after {
+        match timeout_at(deadline, registry.changed(seen)).await {
+            Ok(status) => seen = status.serial,
+            Err(_) => break,
+        }
+    }
+    answer(session.status())
+}
+
+async fn timeline(
+    State(registry): State<Registry>,
+    Path(id): Path<String>,
+) -> Answer<SessionTimeline> {
+    answer(find(&registry, &id)?.timeline())
+}
+
+async fn stats(State(registry): State<Registry>, Path(id): Path<String>) -> Answer<ViewerStats> {
+    match timeout(STATS_DEADLINE, find(&registry, &id)?.stats()).await {
+        Ok(figures) => answer(figures?),
+        Err(_) => Err(Fault::new(FaultCode::Late, "the worker did not report its figures").into()),
+    }
+}
+
+/// Ends a session and waits until it has ended. A request that is given up changes nothing: the
+/// session ends all the same.
+async fn stop(State(registry): State<Registry>, Path(id): Path<String>) -> Answer<SessionStatus> {
+    let session = find(&registry, &id)?;
+    session.stop(StopReason::Api);
+    session.ended().await;
+    answer(session.status())
+}
+
+/// Whether the service can do what it is for. A camera that is held by something is a fault of the
+/// device that its supervisor should know of.
+async fn health(State(registry): State<Registry>) -> Response {
+    let status = registry.status();
+    let wedged = status.cameras.iter().find(|camera| camera.state == CameraState::Wedged);
+    if status.stopping {
+        Problem::from(Fault::new(FaultCode::ShuttingDown, "the service is ending")).into_response()
+    } else if let Some(camera) = wedged {
+        let detail = camera.fault.as_ref().map_or("", |fault| fault.detail.as_str());
+        let detail = format!("{}: {detail}", camera.name);
+        Problem::from(Fault::new(FaultCode::CameraWedged, detail)).into_response()
+    } else {
+        let body = Json(serde_json::json!({ "status": "ok", "version": status.version }));
+        (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")], body).into_response()
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The control socket's file: made and removed here.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::net::{UnixListener, UnixStream};
+
+/// Why the control socket could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlSocketError {
+    /// Another service answers there.
+    #[error("{0}: another service listens there")]
+    InUse(PathBuf),
+    /// Something that is no socket has the path.
+    #[error("{0}: exists and is not a socket")]
+    NotASocket(PathBuf),
+    /// The system refused.
+    #[error("{0}: {1}")]
+    Io(PathBuf, #[source] io::Error),
+}
+
+/// The file of a socket that is listened on. Dropping it removes the file, unless another service
+/// has taken its place.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+            // The file of a socket that nobody listens on does no harm: the next start removes it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// Listens on `path`, mode 0660. What a service that is dead left there is removed; its directory
+/// is made where it is missing. Must be called within a tokio runtime.
+///
+/// # Errors
+/// A live service has the path, something else has, or the system refuses.
+pub async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), ControlSocketError> {
+    let failed = |error| ControlSocketError::Io(path.to_owned(), error);
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(failed)?;
+    }
+    remove_stale(path).await?;
+    let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
+        // Another service was faster.
+        io::ErrorKind::AddrInUse => ControlSocketError::InUse(path.to_owned()),
+        _ => failed(error),
+    })?;
+    let file = SocketFile { path: path.to_owned(), identity: identity(path).map_err(failed)? };
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o660)).map_err(failed)?;
+    Ok((listener, file))
+}
+
+async fn remove_stale(path: &Path) -> Result<(), ControlSocketError> {
+    let failed = |error| ControlSocketError::Io(path.to_owned(), error);
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(file) if !file.file_type().is_socket() => {
+            return Err(ControlSocketError::NotASocket(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path).await {
+        Ok(_) => Err(ControlSocketError::InUse(path.to_owned())),
+        // Nobody listens: refused is what a socket file without its process answers.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(failed)
+        }
+        // A full queue is a live service too.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(ControlSocketError::InUse(path.to_owned()))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_file_lives_as_long_as_its_service() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run/control.sock");
+        let (listener, file) = bind(&path).await.unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660);
+        // A live service is left alone.
+        assert!(matches!(bind(&path).await, Err(ControlSocketError::InUse(_))));
+        assert!(path.exists());
+        drop((listener, file));
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_service_left_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let (listener, file) = bind(&path).await.unwrap();
+        drop(listener);
+        let (_listener, _file) = bind(&path).await.unwrap();
+        // The dead one's end does not take the new one's file away.
+        drop(file);
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        std::fs::write(&path, "precious").unwrap();
+        assert!(matches!(bind(&path).await, Err(ControlSocketError::NotASocket(_))));
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
+}
