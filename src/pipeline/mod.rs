@@ -10,6 +10,8 @@ mod board;
 mod check;
 mod fill;
 mod load;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 
 pub use crate::config::report::Report as PipelineReport;

@@ -87,7 +87,13 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, Unreadable> {
                     tokens[last].token = Token::Caps(whole);
                     continue;
                 }
-                (Some(Token::Link), Some(caps)) => Token::Caps(caps.to_owned()),
+                (Some(Token::Link), Some(caps)) => {
+                    // gst-launch reads `! caps !` as one link, and two links need an element.
+                    if let [.., Placed { token: Token::Caps(_), .. }, _] = tokens.as_slice() {
+                        return refuse("caps follow caps; put them into one".to_owned());
+                    }
+                    Token::Caps(caps.to_owned())
+                }
                 (before, _) => match single(word, before) {
                     Ok(token) => token,
                     Err(wrong) => return refuse(wrong),
@@ -260,6 +266,7 @@ mod tests {
             ("a\nx=\"b", 1, "quote"),
             ("a x='b'", 0, "single quote"),
             ("a x = b", 0, "one word"),
+            ("a ! x/y\n! x/z ! b", 1, "caps follow caps"),
             ("x=1", 0, "no element"),
             ("a!b", 0, "neither"),
             ("a x=b\\", 0, "end of a line"),
