@@ -1,3 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! x
-fn main() {}
+//! shutter-media: the worker process. `shutter-media camera` has the camera open and no network;
+//! `shutter-media peer` talks to a viewer and has no device. Both take their commands from the
+//! control socket on standard input, do one step at a time, report, and decide nothing.
+
+#[path = "../media/mod.rs"]
+mod media;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (Some("camera"), None) => media::run(media::WorkerRole::Camera),
+        (Some("peer"), None) => media::run(media::WorkerRole::Peer),
+        _ => media::usage(),
+    }
+}

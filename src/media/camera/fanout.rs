@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One encoded stream to many links. Each has a short queue; one that is full loses whole access
+//! units until the next keyframe. Nothing here ever waits: the streaming thread calls it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use shutterd::wire::SessionId;
+use shutterd::wire::link::Kind;
+use tokio::sync::mpsc;
+
+use crate::media::link;
+
+/// Access units that wait for one link. Beyond this, a viewer would see the past.
+pub(super) const QUEUE: usize = 8;
+
+/// A frame as it goes over every link, header included: copied once, shared by all.
+pub(super) type Frame = Arc<Vec<u8>>;
+
+/// The links and what they were sent.
+#[derive(Debug, Default)]
+pub(super) struct Fanout {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    caps: Option<(String, Frame)>,
+    links: HashMap<SessionId, Link>,
+}
+
+#[derive(Debug)]
+struct Link {
+    queue: mpsc::Sender<Frame>,
+    /// The caps it was sent last.
+    caps: Option<Frame>,
+    /// It misses what the next delta unit refers to.
+    behind: bool,
+    dropped: u64,
+}
+
+impl Fanout {
+    /// The lock is held for a few instructions only, and never across a call into GStreamer.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on the stream has these caps.
+    pub(super) fn set_caps(&self, text: &str) {
+        if let Some(frame) = link::frame(Kind::Caps, 0, text.as_bytes()) {
+            self.state().caps = Some((text.to_owned(), Arc::new(frame)));
+        }
+    }
+
+    /// Sends one access unit to every link that can decode it.
+    pub(super) fn publish(&self, unit: &[u8], keyframe: bool, time: u64) {
+        let mut state = self.state();
+        let State { caps, links } = &mut *state;
+        if links.is_empty() {
+            return;
+        }
+        let frame = link::frame(Kind::AccessUnit { keyframe }, time, unit).map(Arc::new);
+        let caps = caps.as_ref().map(|(_, frame)| frame);
+        for link in links.values_mut() {
+            link.send(frame.as_ref(), keyframe, caps);
+        }
+    }
+
+    /// Adds a link, with the caps first in its queue. It gets nothing else until a keyframe.
+    /// `None` when the caps are not known yet. Returns them as text with the queue's other end.
+    pub(super) fn add(&self, session: SessionId) -> Option<(String, mpsc::Receiver<Frame>)> {
+        let mut state = self.state();
+        let (text, caps) = state.caps.clone()?;
+        let (queue, frames) = mpsc::channel(QUEUE);
+        queue.try_send(Arc::clone(&caps)).ok()?;
+        state.links.insert(session, Link { queue, caps: Some(caps), behind: true, dropped: 0 });
+        Some((text, frames))
+    }
+
+    /// Removes a link; says how many access units it lost.
+    pub(super) fn remove(&self, session: SessionId) -> Option<u64> {
+        self.state().links.remove(&session).map(|link| link.dropped)
+    }
+
+    /// Whether the link has room again but lacks a keyframe to go on from.
+    pub(super) fn is_behind(&self, session: SessionId) -> bool {
+        self.state().links.get(&session).is_some_and(|link| link.behind)
+    }
+}
+
+impl Link {
+    fn send(&mut self, unit: Option<&Frame>, keyframe: bool, caps: Option<&Frame>) {
+        // A unit too large for the protocol is a gap like any other.
+        let Some(unit) = unit else { return self.skip() };
+        if self.behind && !keyframe {
+            return self.skip();
+        }
+        let fresh = caps.filter(|caps| !self.caps.as_ref().is_some_and(|c| Arc::ptr_eq(c, caps)));
+        if let Some(caps) = fresh {
+            // New caps begin at a keyframe, and go with it or not at all.
+            if !keyframe || self.queue.capacity() < 2 || self.queue.try_send(caps.clone()).is_err()
+            {
+                return self.skip();
+            }
+            self.caps = Some(Arc::clone(caps));
+        }
+        match self.queue.try_send(Arc::clone(unit)) {
+            Ok(()) => self.behind = false,
+            Err(_) => self.skip(),
+        }
+    }
+
+    fn skip(&mut self) {
+        self.behind = true;
+        self.dropped += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: SessionId = SessionId(1);
+    const B: SessionId = SessionId(2);
+
+    fn kinds(frames: &mut mpsc::Receiver<Frame>) -> String {
+        let mut text = String::new();
+        while let Ok(frame) = frames.try_recv() {
+            text.push(match (frame[0], frame[1]) {
+                (1, _) => 'c',
+                (2, 1) => 'K',
+                _ => 'd',
+            });
+        }
+        text
+    }
+
+    #[test]
+    fn a_joiner_begins_with_caps_and_a_keyframe() {
+        let fanout = Fanout::default();
+        assert!(fanout.add(A).is_none());
+        fanout.set_caps("video/x-h264");
+        let (_, mut frames) = fanout.add(A).unwrap();
+        fanout.publish(b"x", false, 0);
+        assert!(fanout.is_behind(A));
+        fanout.publish(b"x", true, 1);
+        fanout.publish(b"x", false, 2);
+        assert_eq!(kinds(&mut frames), "cKd");
+        assert!(!fanout.is_behind(A));
+    }
+
+    #[test]
+    fn a_slow_link_loses_whole_units_up_to_a_keyframe_and_the_other_none() {
+        let fanout = Fanout::default();
+        fanout.set_caps("video/x-h264");
+        let (_, mut slow) = fanout.add(A).unwrap();
+        let (_, mut quick) = fanout.add(B).unwrap();
+        let mut seen = String::new();
+        for n in 0..40 {
+            fanout.publish(b"x", n % 20 == 0, n);
+            seen += &kinds(&mut quick);
+        }
+        assert_eq!(seen.len(), 41);
+        assert_eq!(kinds(&mut slow), "cKdddddd");
+        assert!(fanout.is_behind(A));
+        fanout.publish(b"x", false, 40);
+        assert_eq!(kinds(&mut slow), "");
+        fanout.publish(b"x", true, 41);
+        assert_eq!(kinds(&mut slow), "K");
+    }
+
+    #[test]
+    fn new_caps_come_with_their_keyframe() {
+        let fanout = Fanout::default();
+        fanout.set_caps("video/x-h264");
+        let (_, mut frames) = fanout.add(A).unwrap();
+        fanout.publish(b"x", true, 0);
+        fanout.set_caps("video/x-h264, width=1");
+        fanout.publish(b"x", false, 1);
+        fanout.publish(b"x", true, 2);
+        assert_eq!(kinds(&mut frames), "cKcK");
+    }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The capture pipeline: opened, started, stopped and closed here, each on its stage.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gst::prelude::*;
+use gst_base::prelude::BaseSrcExt;
+use shutterd::lifecycle::{Fault, FaultCode};
+use shutterd::wire::{CameraFact, Codec};
+use tokio::sync::{oneshot, watch};
+
+use super::capture::{self, Progress};
+use super::fanout::Fanout;
+use super::formats;
+use crate::media::control::Reporter;
+use crate::media::elements;
+use crate::media::failure;
+use crate::media::state::OnStage;
+
+/// The elements that are added to every pipeline text.
+pub(super) const TAIL: &[&str] = &["h264parse", "capsfilter", "appsink"];
+
+/// Where the pipeline's callbacks send to.
+#[derive(Debug)]
+pub(super) struct Wiring {
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) fanout: Arc<Fanout>,
+    pub(super) reporter: Reporter<CameraFact>,
+}
+
+/// An open camera.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    pipeline: gst::Pipeline,
+    camera: gst::Element,
+    sink: gst_app::AppSink,
+    progress: watch::Sender<Progress>,
+    /// The pool of the source's buffers, once it runs. Weak: it must be able to end.
+    pool: gst::glib::WeakRef<gst::BufferPool>,
+}
+
+/// Opens the camera into `scene`. What was made is there even when opening fails half-way, so
+/// that closing finds it.
+pub(super) fn open(
+    scene: &mut Option<Pipeline>,
+    launch: &str,
+    device: Option<&Path>,
+    codec: Codec,
+    wiring: Wiring,
+    here: &OnStage,
+) -> Result<(), Fault> {
+    let pipeline = parse(launch)?;
+    let camera = named(&pipeline, "camera")?;
+    named(&pipeline, "encoder")?;
+    if let Some(sink) =
+        pipeline.iterate_sinks().into_iter().flatten().next()
+    {
+        return Err(invalid(format!("it has a sink of its own, `{}`", sink.name())));
+    }
+    let sink = add_tail(&pipeline, codec)?;
+    // Every pipeline of every worker runs on the monotonic clock, so that times need no
+    // translation on their way between processes.
+    pipeline.use_clock(Some(&gst::SystemClock::obtain()));
+    wiring.progress.send_replace(Progress::Waiting);
+    watch_bus(&pipeline, &wiring)?;
+    let progress = wiring.progress.clone();
+    capture::connect(&sink, wiring.progress, wiring.fanout);
+    let open = scene.insert(Pipeline { pipeline, camera, sink, progress, pool: Default::default() });
+    let at = device.map(|d| format!(" ({})", d.display())).unwrap_or_default();
+    open.ready(here).map_err(|fault| Fault { detail: fault.detail + &at, ..fault })?;
+    formats::check(&open.camera)
+}
+
+fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
+    let mut context = gst::ParseContext::new();
+    let flags = gst::ParseFlags::FATAL_ERRORS;
+    let parsed = gst::parse::launch_full(launch, Some(&mut context), flags).map_err(|error| {
+        match context.missing_elements().first() {
+            Some(missing) => elements::missing(missing),
+            None => invalid(error.to_string()),
+        }
+    })?;
+    // A text of a single element gives that element and no pipeline.
+    parsed.downcast().map_err(|_| invalid("it is one element, not a chain".into()))
+}
+
+fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element, Fault> {
+    pipeline.by_name(name).ok_or_else(|| invalid(format!("it has no element with name={name}")))
+}
+
+fn invalid(detail: String) -> Fault {
+    Fault::new(FaultCode::PipelineInvalid, detail)
+}
+
+/// The end of every pipeline: whole access units with parameter sets at each keyframe. As `avc`,
+/// for then the caps have `codec_data` and a payloader knows its own caps without any data.
+fn add_tail(pipeline: &gst::Pipeline, codec: Codec) -> Result<gst_app::AppSink, Fault> {
+    let end = pipeline
+        .find_unlinked_pad(gst::PadDirection::Src)
+        .ok_or_else(|| invalid("no output is left open for the encoded stream".into()))?;
+    let sink = elements::make("appsink")?;
+    sink.set_property("name", "shutterd-sink");
+    sink.set_property("sync", false);
+    // The last sample would keep a buffer of the encoder, and with it the camera.
+    sink.set_property("enable-last-sample", false);
+    sink.set_property("max-buffers", 2u32);
+    sink.set_property("drop", true);
+    let mut chain = Vec::new();
+    if codec == Codec::H264 {
+        let parser = elements::make("h264parse")?;
+        parser.set_property("config-interval", -1i32);
+        let filter = elements::make("capsfilter")?;
+        let caps = gst::Caps::builder("video/x-h264")
+            .field("stream-format", "avc")
+            .field("alignment", "au")
+            .build();
+        filter.set_property("caps", caps);
+        chain.extend([parser, filter]);
+    } else {
+        sink.set_property("caps", gst::Caps::new_empty_simple("video/x-vp8"));
+    }
+    chain.push(sink.clone());
+    let no_link = |error: gst::glib::BoolError| {
+        invalid(format!("its output is not {} that can be taken: {error}", codec.encoding_name()))
+    };
+    pipeline.add_many(&chain).map_err(no_link)?;
+    gst::Element::link_many(&chain).map_err(no_link)?;
+    let first = chain.first().and_then(|e| e.static_pad("sink"));
+    let first = first.ok_or_else(|| invalid("the tail has no input".into()))?;
+    end.link(&first).map_err(|error| {
+        invalid(format!("its output is not {}: {error}", codec.encoding_name()))
+    })?;
+    if let Some(pad) = pipeline.find_unlinked_pad(gst::PadDirection::Src) {
+        let owner = pad.parent_element().map(|e| e.name().to_string()).unwrap_or_default();
+        return Err(invalid(format!("`{owner}` has a second output that leads nowhere")));
+    }
+    sink.downcast().map_err(|_| invalid("appsink is something else here".into()))
+}
+
+/// Messages are read where they are posted and none is kept: a message holds its element.
+fn watch_bus(pipeline: &gst::Pipeline, wiring: &Wiring) -> Result<(), Fault> {
+    let bus = pipeline.bus().ok_or_else(|| invalid("the pipeline has no bus".into()))?;
+    let (progress, reporter) = (wiring.progress.clone(), wiring.reporter.clone());
+    bus.set_sync_handler(move |_, message| {
+        let fault = match message.view() {
+            gst::MessageView::Error(error) => failure::of_camera(error),
+            gst::MessageView::Eos(_) => {
+                Fault::new(FaultCode::CameraError, "the source ended its stream")
+            }
+            _ => return gst::BusSyncReply::Drop,
+        };
+        tracing::warn!(%fault, "pipeline");
+        let mut unasked = false;
+        progress.send_if_modified(|now| match now {
+            Progress::Waiting => {
+                *now = Progress::Failed(fault.clone());
+                true
+            }
+            Progress::Flowing => {
+                unasked = true;
+                *now = Progress::Failed(fault.clone());
+                true
+            }
+            // The first error is the cause; errors of a teardown are of no interest.
+            Progress::Failed(_) | Progress::Stopped => false,
+        });
+        if unasked {
+            reporter.fact(CameraFact::Failed(fault));
+        }
+        gst::BusSyncReply::Drop
+    });
+    Ok(())
+}
+
+impl Pipeline {
+    /// The device is opened by its element alone first, so that what fails is known to be it.
+    fn ready(&self, here: &OnStage) -> Result<(), Fault> {
+        self.change(&self.camera, gst::State::Ready, here)?;
+        self.change(self.pipeline.upcast_ref(), gst::State::Ready, here)
+    }
+
+    /// READY to PLAYING. That frames flow is for the caller to wait for.
+    pub(super) fn start(&self, here: &OnStage) -> Result<(), Fault> {
+        self.progress.send_replace(Progress::Waiting);
+        self.change(self.pipeline.upcast_ref(), gst::State::Paused, here)?;
+        self.change(self.pipeline.upcast_ref(), gst::State::Playing, here)
+    }
+
+    /// PLAYING, PAUSED, READY, each observed; from any earlier state. No EOS and no drain: a live
+    /// camera has nothing to save, and an encoder may never finish draining.
+    pub(super) fn stop(&self, here: &OnStage) -> Result<(), Fault> {
+        if self.pipeline.current_state() >= gst::State::Playing {
+            self.change(self.pipeline.upcast_ref(), gst::State::Paused, here)?;
+        }
+        self.change(self.pipeline.upcast_ref(), gst::State::Ready, here)?;
+        match self.pipeline.current_state() {
+            gst::State::Ready | gst::State::Null => Ok(()),
+            state => Err(Fault::new(FaultCode::CameraError, format!("it stays in {state:?}"))),
+        }
+    }
+
+    fn change(
+        &self,
+        element: &gst::Element,
+        state: gst::State,
+        here: &OnStage,
+    ) -> Result<(), Fault> {
+        match here.set_state(element, state) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(match &*self.progress.borrow() {
+                Progress::Failed(fault) => fault.clone(),
+                _ => Fault::new(FaultCode::CameraError, format!("it refuses {state:?}")),
+            }),
+        }
+    }
+
+    /// Remembers the pool of the source's buffers, where it has one that can be known.
+    pub(super) fn note_pool(&mut self) {
+        let source = self.camera.downcast_ref::<gst_base::BaseSrc>();
+        if let Some(pool) = source.and_then(|s| s.buffer_pool()) {
+            self.pool.set(Some(&pool));
+        }
+    }
+
+    /// `None` when the source's pool is gone; else the event of its going.
+    pub(super) fn pool_gone(&self) -> Result<Option<oneshot::Receiver<()>>, Fault> {
+        if self.pipeline.current_state() > gst::State::Ready {
+            return Err(Fault::new(FaultCode::MessageInvalid, "the source still runs"));
+        }
+        Ok(self.pool.upgrade().map(|pool| {
+            let (gone, event) = oneshot::channel();
+            tracing::info!("buffers of the camera are still out");
+            // Dropping the handle of the notification keeps the notification.
+            drop(pool.add_weak_ref_notify(move || gone.send(()).unwrap_or_default()));
+            event
+        }))
+    }
+
+    /// Upstream from the sink, through the parser, to the encoder.
+    pub(super) fn force_keyframe(&self) {
+        if let Some(pad) = self.sink.static_pad("sink") {
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+            pad.push_event(event);
+        }
+    }
+
+    /// NULL, and dropped. Done when the pipeline is seen to be finalised: with it went every
+    /// reference that this process held to the device.
+    pub(super) fn close(self, here: &OnStage) -> Result<(), Fault> {
+        let Self { pipeline, camera, sink, .. } = self;
+        let refused = here.set_state(pipeline.upcast_ref(), gst::State::Null).is_err();
+        sink.set_callbacks(gst_app::AppSinkCallbacks::builder().build());
+        if let Some(bus) = pipeline.bus() {
+            bus.set_flushing(true);
+            bus.unset_sync_handler();
+        }
+        let (whole, source) = (pipeline.downgrade(), camera.downgrade());
+        drop((pipeline, camera, sink));
+        if refused {
+            return Err(Fault::new(FaultCode::CameraWedged, "the pipeline refuses NULL"));
+        }
+        match (whole.upgrade().is_some(), source.upgrade().is_some()) {
+            (false, false) => Ok(()),
+            (_, true) => Err(Fault::new(FaultCode::CameraWedged, "the source outlives its pipeline")),
+            (true, _) => Err(Fault::new(FaultCode::CameraWedged, "the pipeline is still referenced")),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The media worker as the daemon meets it: the binary, its control socket, its links. A webrtcbin
+//! of this process is the viewer. Waits are for events, with a deadline.
+
+#[path = "media/camera.rs"]
+mod camera;
+#[path = "media/hangup.rs"]
+mod hangup;
+#[path = "media/peer.rs"]
+mod peer;
+#[path = "media/refusals.rs"]
+mod refusals;
+#[path = "media/viewer.rs"]
+mod viewer;
+#[path = "media/worker.rs"]
+mod worker;

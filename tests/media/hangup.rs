@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A worker whose daemon is gone is gone, whatever it was doing.
+
+use std::time::{Duration, Instant};
+
+use shutterd::lifecycle::Role;
+use shutterd::wire::{CameraCommand as C, Codec, PeerCommand as P, SessionId};
+
+use crate::worker::{CameraWorker, PeerWorker, Worker, open_camera};
+
+async fn gone<A: serde::Serialize, B: serde::de::DeserializeOwned + std::fmt::Debug>(
+    mut worker: Worker<A, B>,
+    when: &str,
+) {
+    worker.abandon();
+    let asked = Instant::now();
+    worker.ended().await;
+    let took = asked.elapsed();
+    eprintln!("measured: daemon gone to worker gone, {when}: {took:?}");
+    assert!(took < Duration::from_secs(1), "{when}: {took:?}");
+}
+
+#[tokio::test]
+async fn a_camera_worker_ends_in_every_state() {
+    gone(CameraWorker::camera(), "just started").await;
+
+    let mut camera = CameraWorker::camera();
+    camera.call(open_camera(Codec::H264)).await;
+    gone(camera, "open").await;
+
+    let mut camera = CameraWorker::camera();
+    camera.call(open_camera(Codec::H264)).await;
+    camera.call(C::CreateSource).await;
+    gone(camera, "running").await;
+
+    let mut camera = CameraWorker::camera();
+    camera.call(open_camera(Codec::H264)).await;
+    camera.call(C::CreateSource).await;
+    camera.call(C::DestroySource).await;
+    gone(camera, "stopped").await;
+}
+
+#[tokio::test]
+async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
+    let mut camera = CameraWorker::camera();
+    // The first buffer sleeps for an hour in its streaming thread, which leaving PAUSED waits for.
+    let launch = "videotestsrc name=camera is-live=true ! identity sleep-time=3600000000 \
+                  ! x264enc name=encoder";
+    camera
+        .call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 })
+        .await;
+    let create = camera.send(C::CreateSource).await;
+    let stuck = camera.send(C::DestroySource).await;
+    camera.result(create).await.unwrap_err();
+    // The control loop is not stuck with it.
+    let close = camera.send(C::CloseCamera).await;
+    let _ = (stuck, close);
+    gone(camera, "state change stuck").await;
+}
+
+#[tokio::test]
+async fn a_peer_worker_ends_in_every_state() {
+    gone(PeerWorker::peer(), "just started").await;
+
+    let mut peer = PeerWorker::peer();
+    peer.send(P::Prepare).await;
+    gone(peer, "warming up").await;
+
+    let mut peer = PeerWorker::peer();
+    let session = SessionId(1);
+    peer.call(P::CreatePeer { session, role: Role::Offerer, ice_servers: Vec::new() }).await;
+    gone(peer, "created").await;
+}
