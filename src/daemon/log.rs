@@ -12,7 +12,8 @@ pub const FILTER_VARIABLE: &str = "SHUTTERD_LOG";
 
 /// Begins the log. Call once.
 pub fn init() {
-    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     if std::env::var_os("JOURNAL_STREAM").is_some() {
         // Fields become fields of the journal: `journalctl STEP=close-camera`.
