@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The real service, with the demo board, on a free port of loopback.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DEADLINE_MS, within } from './browser.mjs';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const BINARY = process.env.SHUTTERD_BIN ?? join(ROOT, 'target/debug/shutterd');
+
+/** What the tests' camera delivers: small, because the tests' machine also decodes it. */
+export const CAMERA = { name: 'head', width: 640, height: 360, framerate: 30, maxViewers: 3 };
+
+function config(directory) {
+  const quoted = (text) => JSON.stringify(text);
+  return `
+[http]
+listen = "127.0.0.1:0"
+[control]
+socket = ${quoted(join(directory, 'control.sock'))}
+[media]
+pipelines = [${quoted(join(ROOT, 'pipelines'))}]
+[[camera]]
+name = "${CAMERA.name}"
+board = "demo"
+width = ${CAMERA.width}
+height = ${CAMERA.height}
+framerate = ${CAMERA.framerate}
+max-viewers = ${CAMERA.maxViewers}
+`;
+}
+
+export class Service {
+  #process;
+  #directory;
+  #log = '';
+
+  /** Starts it, and returns when it has said its address. */
+  static async start() {
+    const service = new Service();
+    service.#directory = await mkdtemp(join(tmpdir(), 'shutterd-test-'));
+    const file = join(service.#directory, 'shutterd.toml');
+    await writeFile(file, config(service.#directory));
+    service.#process = spawn(BINARY, ['--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    service.#process.once('error', (error) => { service.#log += error.message; });
+    service.exited = once(service.#process, 'exit').catch(() => [null, null]);
+    try {
+      service.address = await within(service.#said(/http:\/\/[^\s"']+:\d+/), 'the address of the service');
+      const health = await service.get('/healthz');
+      assert.equal(health.status, 200, 'health');
+    } catch (error) {
+      service.#process.kill('SIGKILL');
+      error.message += `\n${service.#log}`;
+      throw error;
+    }
+    return service;
+  }
+
+  get log() {
+    return this.#log;
+  }
+
+  #said(pattern) {
+    return new Promise((resolve, reject) => {
+      const take = (data) => {
+        this.#log += data;
+        const found = this.#log.match(pattern);
+        if (found) resolve(found[0]);
+      };
+      this.#process.stdout.on('data', take);
+      this.#process.stderr.on('data', take);
+      this.exited.then(() => reject(new Error('the service ended before it was ready')));
+    });
+  }
+
+  get(path) {
+    return fetch(this.address + path, { signal: AbortSignal.timeout(DEADLINE_MS) });
+  }
+
+  async json(path) {
+    const response = await this.get(path);
+    assert.equal(response.status, 200, path);
+    return response.json();
+  }
+
+  /** The camera's entry of `/api/v1/cameras`. */
+  async camera(name = CAMERA.name) {
+    const answer = await this.json('/api/v1/cameras');
+    return (answer.cameras ?? answer).find((camera) => camera.name === name);
+  }
+
+  /** Waits, by long poll, for a status that is `wanted`. */
+  async status(wanted, what) {
+    const follow = async () => {
+      let status = await this.json('/api/v1/status');
+      while (!wanted(status)) {
+        const response = await this.get(`/api/v1/status?after=${status.serial}`);
+        if (response.status === 200) status = await response.json();
+      }
+      return status;
+    };
+    return within(follow(), what);
+  }
+
+  /** Waits until the camera is observed closed and no session is alive. */
+  closed() {
+    const over = ({ cameras, sessions }) => cameras.every(({ state }) => state === 'closed')
+      && sessions.every(({ phase }) => phase === 'ended');
+    return this.status(over, 'the camera observed closed');
+  }
+
+  /** Ends it as systemd does. It must end by itself, and well. */
+  async stop() {
+    this.#process.kill('SIGTERM');
+    try {
+      const [code, signal] = await within(this.exited, 'the end of the service');
+      assert.deepEqual({ code, signal }, { code: 0, signal: null }, this.#log);
+    } finally {
+      this.#process.kill('SIGKILL');
+      await rm(this.#directory, { recursive: true, force: true });
+    }
+  }
+}
