@@ -111,6 +111,11 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, Unreadable> {
             let wrong = "ends in `!`: the service adds what comes after".to_owned();
             Err(Unreadable { line: *line, wrong })
         }
+        Some(Placed { token: Token::Caps(_), line }) => {
+            let wrong =
+                "ends in caps, which gst-launch takes for an element; end in one, as `h264parse`";
+            Err(Unreadable { line: *line, wrong: wrong.to_owned() })
+        }
         Some(_) => Ok(tokens),
     }
 }
@@ -259,6 +264,7 @@ mod tests {
         for (text, line, wrong) in [
             ("", 0, "empty"),
             ("a !", 0, "ends in `!`"),
+            ("a ! x/y", 0, "ends in caps"),
             ("! a", 0, "nothing before"),
             ("a\n! ! b", 1, "nothing before"),
             ("a ! ( b", 0, "not closed"),

@@ -158,8 +158,23 @@ pub(super) fn check_text(text: &str) -> Result<(), Fault> {
 
 fn session(text: &str) -> Result<Session, Fault> {
     check_text(text)?;
+    check_lines(text)?;
     Session::parse(text.as_bytes())
         .map_err(|error| Fault::new(FaultCode::SdpInvalid, error.to_string()))
+}
+
+/// Whether every line is `x=…`. The parser would say so too, but sdp-types 0.1 panics when a line
+/// that is not stands before one that is no `m=`, and passes it over otherwise: this must be
+/// checked first, for a panic of the daemon is in the hands of whoever can send an offer.
+fn check_lines(text: &str) -> Result<(), Fault> {
+    let odd = text.lines().position(|line| !line.is_empty() && line.find('=') != Some(1));
+    match odd {
+        Some(index) => {
+            let detail = format!("line {} is not of the form `x=…`", index + 1);
+            Err(Fault::new(FaultCode::SdpInvalid, detail))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a section is not refused. Port 0 refuses it, except in a bundle (RFC 9143).
