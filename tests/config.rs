@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configuration as a user meets it: files, variables, one report, one plan.
 
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, and these are their helpers
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -270,4 +272,18 @@ fn the_plan_is_the_written_one() {
     }
     let expected = fs::read_to_string(&golden).unwrap();
     assert_eq!(plan, expected, "BLESS=1 cargo test --test config writes it anew");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_a_report(
+        text in "(?s).{0,120}",
+        keys in r#"(\[{1,2}(http|camera|deadlines|x)\]{1,2}\n|(listen|name|width|camera) ?= ?("[a-z0-9:.]*"|[0-9-]{1,22}|\[1\]|\{\}|true)\n){0,8}"#,
+    ) {
+        for text in [text, keys] {
+            if let Err(report) = Config::from_text(&text) {
+                proptest::prop_assert!(!report.is_empty());
+            }
+        }
+    }
 }

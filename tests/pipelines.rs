@@ -3,6 +3,8 @@
 //! and as `shutterctl pipelines show` prints them. A V4L2 camera is stood in for by a test picture
 //! of the kind that a webcam gives, raw or MJPEG.
 
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, and these are their helpers
+
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -41,8 +41,7 @@ fn chromium() -> String {
 
 /// Firefox: audio first, session-level fingerprint, sendrecv, mids in its own way.
 fn firefox() -> String {
-    format!(
-        "v=0\r\no=mozilla...THIS_IS_SDPARTA-99.0 7331 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
+    "v=0\r\no=mozilla...THIS_IS_SDPARTA-99.0 7331 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
          a=fingerprint:sha-256 AA:BB\r\na=group:BUNDLE aud vid\r\na=ice-options:trickle\r\n\
          a=msid-semantic:WMS *\r\n\
          m=audio 9 UDP/TLS/RTP/SAVPF 109\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\na=mid:aud\r\n\
@@ -53,7 +52,7 @@ fn firefox() -> String {
          a=fmtp:120 max-fs=12288;max-fr=60\r\n\
          a=ice-pwd:bbbbbbbbbbbbbbbbbbbbbbbb\r\na=ice-ufrag:vidvid\r\na=mid:vid\r\na=sendrecv\r\n\
          a=rtpmap:120 VP8/90000\r\na=rtpmap:126 H264/90000\r\na=rtpmap:97 H264/90000\r\n"
-    )
+        .to_owned()
 }
 
 /// GStreamer's whepsrc: bundle-only media, plain caps without parameters.
