@@ -19,8 +19,19 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("../web/index.html")),
-    ("/viewer.js", "text/javascript; charset=utf-8", include_str!("../web/viewer.js")),
+    ("/icon.svg", "image/svg+xml", include_str!("../web/icon.svg")),
+    ("/timeline.css", "text/css; charset=utf-8", include_str!("../web/timeline.css")),
     ("/viewer.css", "text/css; charset=utf-8", include_str!("../web/viewer.css")),
+    ("/cameras.js", "text/javascript; charset=utf-8", include_str!("../web/cameras.js")),
+    ("/figures.js", "text/javascript; charset=utf-8", include_str!("../web/figures.js")),
+    ("/peer.js", "text/javascript; charset=utf-8", include_str!("../web/peer.js")),
+    ("/problem.js", "text/javascript; charset=utf-8", include_str!("../web/problem.js")),
+    ("/status.js", "text/javascript; charset=utf-8", include_str!("../web/status.js")),
+    ("/steps.js", "text/javascript; charset=utf-8", include_str!("../web/steps.js")),
+    ("/timeline.js", "text/javascript; charset=utf-8", include_str!("../web/timeline.js")),
+    ("/viewer.js", "text/javascript; charset=utf-8", include_str!("../web/viewer.js")),
+    ("/websocket.js", "text/javascript; charset=utf-8", include_str!("../web/websocket.js")),
+    ("/whep.js", "text/javascript; charset=utf-8", include_str!("../web/whep.js")),
 ];
 
 /// The routes.

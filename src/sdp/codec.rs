@@ -74,7 +74,7 @@ pub(super) fn video_of(media: &Media) -> Video {
 
 /// What follows `a=name:payload `.
 fn of_payload<'a>(media: &'a Media, name: &'a str, payload: u8) -> Option<&'a str> {
-    media.get_attribute_values(name).ok()?.flatten().find_map(|value| {
+    media.get_attribute_values(name).flatten().find_map(|value| {
         let (number, rest) = value.split_once(' ')?;
         (number.parse() == Ok(payload)).then(|| rest.trim())
     })

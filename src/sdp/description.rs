@@ -128,9 +128,9 @@ impl Description {
                 _ => no_video(format!("video was {verb} {}", directions.join(" and "))),
             };
         };
-        let of_video = |name: &str| {
+        let of_video = |name: &'static str| {
             let inner = value(video, name);
-            inner.or_else(|| session.get_first_attribute_value(name).ok().flatten())
+            inner.or_else(|| session.get_first_attribute_value(name).flatten())
         };
         let mid = |media| value(media, "mid").unwrap_or_default().to_owned();
         Ok(Description {
@@ -197,8 +197,8 @@ fn direction(media: &Media, session: &Session) -> &'static str {
     of_media.or_else(of_session).copied().unwrap_or("sendrecv")
 }
 
-fn value<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
-    media.get_first_attribute_value(name).ok().flatten()
+fn value<'a>(media: &'a Media, name: &'a str) -> Option<&'a str> {
+    media.get_first_attribute_value(name).flatten()
 }
 
 /// A text of [`MAX_LEN`] has far fewer sections than this has numbers.
