@@ -57,8 +57,8 @@ async fn a_pipeline_that_cannot_be_a_camera() {
         ),
         (
             &format!("videotestsrc name=camera ! video/x-raw,format=NV99 ! {encoder}"),
-            FaultCode::CameraFormat,
-            "offers",
+            FaultCode::PipelineInvalid,
+            "NV99",
         ),
     ] {
         let (got, detail) = opening(launch).await;

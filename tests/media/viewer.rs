@@ -1,1 +1,282 @@
-// x
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A viewer: a webrtcbin of this process that receives, and counts what arrives on its socket.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gst::glib;
+use gst::prelude::*;
+use gst_sdp::SDPMessage;
+use gst_webrtc::{
+    WebRTCDataChannel, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as Direction,
+    WebRTCSDPType, WebRTCSessionDescription,
+};
+use shutterd::wire::{Candidate, Codec};
+use tokio::sync::{mpsc, watch};
+
+use crate::worker::soon;
+
+/// What arrives.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    Candidate(Candidate),
+    ChannelOpen(WebRTCDataChannel),
+    Text(String),
+    /// The first access unit, whether decoding can begin with it, and its size.
+    FirstUnit { keyframe: bool },
+}
+
+pub(crate) struct Viewer {
+    pipeline: gst::Pipeline,
+    webrtc: gst::Element,
+    /// (S)RTP packets that came out of the socket.
+    packets: Arc<watch::Sender<u64>>,
+    pub(crate) rtcp_muted: Arc<std::sync::atomic::AtomicBool>,
+    sights: mpsc::UnboundedReceiver<Sight>,
+    _channel: Option<WebRTCDataChannel>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the viewer is no product code")]
+fn set_state(pipeline: &gst::Pipeline, state: gst::State) {
+    pipeline.set_state(state).unwrap();
+}
+
+fn is_rtp(buffer: &gst::BufferRef) -> bool {
+    let mut head = [0; 2];
+    buffer.copy_to_slice(0, &mut head).is_ok()
+        && head[0] >> 6 == 2
+        && !(192..=223).contains(&head[1])
+}
+
+fn rtp_caps(media: &str, name: &str, payload: i32, rate: i32) -> gst::Caps {
+    let mut caps = gst::Caps::builder("application/x-rtp")
+        .field("media", media)
+        .field("encoding-name", name)
+        .field("payload", payload)
+        .field("clock-rate", rate);
+    if name == "H264" {
+        caps = caps
+            .field("packetization-mode", "1")
+            .field("profile-level-id", "42e01f")
+            .field("rtcp-fb-nack-pli", true)
+            .field("rtcp-fb-nack", true);
+    }
+    caps.build()
+}
+
+impl Viewer {
+    pub(crate) fn new() -> Self {
+        gst::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let webrtc = gst::ElementFactory::make("webrtcbin")
+            .property_from_str("bundle-policy", "max-bundle")
+            .build()
+            .unwrap();
+        pipeline.add(&webrtc).unwrap();
+        let agent = webrtc
+            .property::<glib::Object>("ice-agent")
+            .property::<glib::Object>("agent");
+        agent.set_property("upnp", false);
+        agent.set_property("ice-tcp", false);
+        let (sight, sights) = mpsc::unbounded_channel();
+        let to = sight.clone();
+        webrtc.connect("on-ice-candidate", false, move |values| {
+            let mline = values[1].get().unwrap();
+            let candidate = values[2].get().unwrap();
+            let _ = to.send(Sight::Candidate(Candidate { candidate, mline }));
+            None
+        });
+        let to = sight.clone();
+        webrtc.connect("on-data-channel", false, move |values| {
+            let channel: WebRTCDataChannel = values[1].get().unwrap();
+            let text = to.clone();
+            channel.connect_on_message_string(move |_, message| {
+                let _ = text.send(Sight::Text(message.unwrap_or_default().to_owned()));
+            });
+            let _ = to.send(Sight::ChannelOpen(channel));
+            None
+        });
+        let to = sight;
+        let into = pipeline.downgrade();
+        webrtc.connect_pad_added(move |_, pad| {
+            if let Some(pipeline) = into.upgrade() {
+                receive(&pipeline, pad, &to);
+            }
+        });
+        let packets = Arc::new(watch::Sender::new(0));
+        let rtcp_muted = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (count, muted) = (Arc::clone(&packets), Arc::clone(&rtcp_muted));
+        pipeline.connect_deep_element_added(move |_, _, element| {
+            let name = element.factory().map(|f| f.name().to_string()).unwrap_or_default();
+            if name == "nicesrc" {
+                let count = Arc::clone(&count);
+                let pad = element.static_pad("src").unwrap();
+                pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                    if info.buffer().is_some_and(|b| is_rtp(b)) {
+                        count.send_modify(|n| *n += 1);
+                    }
+                    gst::PadProbeReturn::Ok
+                });
+            } else if name == "nicesink" {
+                // A viewer that has vanished sends nothing at all.
+                let muted = Arc::clone(&muted);
+                let pad = element.static_pad("sink").unwrap();
+                let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+                pad.add_probe(mask, move |_, _| match muted.load(Ordering::Relaxed) {
+                    true => gst::PadProbeReturn::Drop,
+                    false => gst::PadProbeReturn::Ok,
+                });
+            }
+        });
+        set_state(&pipeline, gst::State::Playing);
+        Self { pipeline, webrtc, packets, rtcp_muted, sights, _channel: None }
+    }
+
+    async fn ask(&self, signal: &str, argument: Option<WebRTCSessionDescription>) -> gst::Structure {
+        let (sender, reply) = tokio::sync::oneshot::channel();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            let reply = reply.unwrap().map(|r| r.to_owned());
+            let _ = sender.send(reply.unwrap_or_else(|| gst::Structure::new_empty("none")));
+        });
+        match argument {
+            Some(description) => {
+                self.webrtc.emit_by_name::<()>(signal, &[&description, &promise]);
+            }
+            None => {
+                let options = None::<gst::Structure>;
+                self.webrtc.emit_by_name::<()>(signal, &[&options, &promise]);
+            }
+        }
+        let reply = soon(signal, reply).await.unwrap();
+        assert!(reply.get::<glib::Error>("error").is_err(), "{signal}: {reply:?}");
+        reply
+    }
+
+    fn add_transceiver(&self, caps: &gst::Caps, direction: Direction) {
+        self.webrtc.emit_by_name::<WebRTCRTPTransceiver>("add-transceiver", &[&direction, caps]);
+    }
+
+    pub(crate) fn watch_video(&self, codec: Codec) {
+        let caps = rtp_caps("video", codec.encoding_name(), 108, 90_000);
+        self.add_transceiver(&caps, Direction::Recvonly);
+    }
+
+    pub(crate) fn add_audio(&self, direction: Direction) {
+        let caps = rtp_caps("audio", "OPUS", 111, 48_000);
+        self.add_transceiver(&caps, direction);
+    }
+
+    pub(crate) fn add_channel(&mut self) {
+        let options = None::<gst::Structure>;
+        self._channel = Some(
+            self.webrtc
+                .emit_by_name::<WebRTCDataChannel>("create-data-channel", &[&"page", &options]),
+        );
+    }
+
+    pub(crate) async fn offer(&self) -> String {
+        self.describe("create-offer", "offer").await
+    }
+
+    async fn describe(&self, signal: &str, field: &str) -> String {
+        let reply = self.ask(signal, None).await;
+        let description = reply.get::<WebRTCSessionDescription>(field).unwrap();
+        let text = description.sdp().as_text().unwrap();
+        self.ask("set-local-description", Some(description)).await;
+        text
+    }
+
+    async fn set_remote(&self, kind: WebRTCSDPType, sdp: &str) {
+        let sdp = SDPMessage::parse_buffer(sdp.as_bytes()).unwrap();
+        let description = WebRTCSessionDescription::new(kind, sdp);
+        self.ask("set-remote-description", Some(description)).await;
+    }
+
+    pub(crate) async fn set_answer(&self, sdp: &str) {
+        self.set_remote(WebRTCSDPType::Answer, sdp).await;
+    }
+
+    pub(crate) async fn answer(&self, offer: &str) -> String {
+        self.set_remote(WebRTCSDPType::Offer, offer).await;
+        self.describe("create-answer", "answer").await
+    }
+
+    /// The next sight that `pick` takes; earlier ones are passed over.
+    pub(crate) async fn sees<T>(&mut self, what: &str, pick: impl Fn(Sight) -> Option<T>) -> T {
+        soon(what, async {
+            loop {
+                if let Some(found) = pick(self.sights.recv().await.unwrap()) {
+                    return found;
+                }
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn candidate(&mut self) -> Candidate {
+        self.sees("a candidate of the viewer", |sight| match sight {
+            Sight::Candidate(candidate) => Some(candidate),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) fn packets(&self) -> u64 {
+        *self.packets.borrow()
+    }
+
+    pub(crate) async fn receives(&self, at_least: u64) {
+        let mut packets = self.packets.subscribe();
+        soon("packets", packets.wait_for(|n| *n >= at_least)).await.unwrap();
+    }
+
+    /// A picture-loss indication, as a decoder that cannot go on sends it.
+    pub(crate) fn ask_for_keyframe(&self) {
+        for pad in self.webrtc.src_pads() {
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+            assert!(pad.send_event(event));
+        }
+    }
+
+    /// Says goodbye, as a page that is closed does.
+    pub(crate) fn close(&self) {
+        set_state(&self.pipeline, gst::State::Null);
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Takes RTP apart as far as is needed to know a keyframe.
+fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, to: &mpsc::UnboundedSender<Sight>) {
+    if pad.direction() != gst::PadDirection::Src {
+        return;
+    }
+    let caps = pad.current_caps().unwrap();
+    let name = caps.structure(0).unwrap().get::<String>("encoding-name").unwrap();
+    let depay = match name.as_str() {
+        "H264" => "rtph264depay",
+        "VP8" => "rtpvp8depay",
+        _ => return,
+    };
+    let depay = gst::ElementFactory::make(depay).build().unwrap();
+    let sink = gst::ElementFactory::make("fakesink").property("sync", false).build().unwrap();
+    pipeline.add_many([&depay, &sink]).unwrap();
+    depay.link(&sink).unwrap();
+    let to = to.clone();
+    let seen = AtomicU64::new(0);
+    sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if seen.fetch_add(1, Ordering::Relaxed) == 0 {
+            let flags = info.buffer().unwrap().flags();
+            let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
+            let _ = to.send(Sight::FirstUnit { keyframe });
+        }
+        gst::PadProbeReturn::Ok
+    });
+    pad.link(&depay.static_pad("sink").unwrap()).unwrap();
+    depay.sync_state_with_parent().unwrap();
+    sink.sync_state_with_parent().unwrap();
+}

@@ -52,3 +52,37 @@ fn in_words(caps: &gst::Caps) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_camera_does_not_offer_is_said_with_what_it_does() {
+        gst::init().unwrap();
+        // A camera tells what it offers only when it is open, after it was linked.
+        let camera = gst::ElementFactory::make("capsfilter").build().unwrap();
+        let filter = gst::ElementFactory::make("capsfilter").build().unwrap();
+        let pipeline = gst::Pipeline::new();
+        pipeline.add_many([&camera, &filter]).unwrap();
+        camera.link(&filter).unwrap();
+        let caps = |width: i32| {
+            gst::Caps::builder("video/x-raw")
+                .field("format", "YUY2")
+                .field("width", width)
+                .field("height", 480)
+                .field("framerate", gst::Fraction::new(30, 1))
+                .build()
+        };
+        filter.set_property("caps", caps(1280));
+        camera.set_property("caps", caps(1280));
+        check(&camera).unwrap();
+        camera.set_property("caps", caps(640));
+        let fault = check(&camera).unwrap_err();
+        assert_eq!(fault.code, FaultCode::CameraFormat);
+        assert_eq!(
+            fault.detail,
+            "wanted YUY2 1280x480 at 30/1; the camera offers YUY2 640x480 at 30/1"
+        );
+    }
+}

@@ -75,7 +75,12 @@ pub(super) fn open(
 fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
     let mut context = gst::ParseContext::new();
     let flags = gst::ParseFlags::FATAL_ERRORS;
-    let parsed = gst::parse::launch_full(launch, Some(&mut context), flags).map_err(|error| {
+    // The notation has caps between two elements only; a text may well end with them.
+    let whole = match ends_with_caps(launch) {
+        true => format!("{launch} ! capsfilter"),
+        false => launch.to_owned(),
+    };
+    let parsed = gst::parse::launch_full(&whole, Some(&mut context), flags).map_err(|error| {
         match context.missing_elements().first() {
             Some(missing) => elements::missing(missing),
             None => invalid(error.to_string()),
@@ -83,6 +88,12 @@ fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
     })?;
     // A text of a single element gives that element and no pipeline.
     parsed.downcast().map_err(|_| invalid("it is one element, not a chain".into()))
+}
+
+fn ends_with_caps(launch: &str) -> bool {
+    let last = launch.rsplit('!').next().unwrap_or_default().trim_start();
+    let name = last.split(|c: char| c == ',' || c == '(' || c.is_whitespace()).next();
+    name.is_some_and(|name| name.contains('/') && !name.contains('='))
 }
 
 fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element, Fault> {
@@ -265,5 +276,19 @@ impl Pipeline {
             (_, true) => Err(Fault::new(FaultCode::CameraWedged, "the source outlives its pipeline")),
             (true, _) => Err(Fault::new(FaultCode::CameraWedged, "the pipeline is still referenced")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_with_caps;
+
+    #[test]
+    fn caps_at_the_end_are_told_from_elements() {
+        assert!(ends_with_caps("a ! x264enc ! video/x-h264,profile=baseline"));
+        assert!(ends_with_caps("a ! x264enc !\n video/x-raw(memory:DMABuf), width=1\n"));
+        assert!(!ends_with_caps("a ! video/x-h264 ! h264parse"));
+        assert!(!ends_with_caps("v4l2src device=/dev/video0"));
+        assert!(!ends_with_caps(""));
     }
 }

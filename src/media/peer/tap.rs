@@ -47,7 +47,8 @@ impl Tap {
             return gst::PadProbeReturn::Ok;
         }
         if !self.open.load(Ordering::SeqCst) {
-            return gst::PadProbeReturn::Drop;
+            // Not `Drop`: these bindings have let go of the packet then, and the core does again.
+            return gst::PadProbeReturn::Handled;
         }
         self.packets.fetch_add(count, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -33,6 +33,7 @@ pub(super) struct Tracks {
     source: gst_app::AppSrc,
     payloader: gst::Element,
     codec: Codec,
+    payload: u8,
 }
 
 /// What the link feeds: shared with the tasks outside the stage, so it holds the pipeline's
@@ -138,7 +139,12 @@ impl Peer {
         from.link(&pad).map_err(|e| negotiation(&format!("webrtcbin: {e}")))?;
         listen_for_wishes(&source, feed);
         feed.source.set(Some(&source));
-        let tracks = self.tracks.insert(Tracks { source, payloader, codec: video.codec });
+        let tracks = self.tracks.insert(Tracks {
+            source,
+            payloader,
+            codec: video.codec,
+            payload: video.payload,
+        });
         if let Some(stream) = stream {
             tracks.set_stream(stream)?;
         }
@@ -152,6 +158,11 @@ impl Peer {
 }
 
 impl Tracks {
+    /// The payload type of the track.
+    pub(super) fn payload(&self) -> u8 {
+        self.payload
+    }
+
     /// The link's stream has these caps: with `codec_data` in them the payloader's own caps are
     /// complete and reach webrtcbin without any data.
     pub(super) fn set_stream(&self, caps: &str) -> Result<(), Fault> {
@@ -236,7 +247,8 @@ fn listen_for_wishes(source: &gst_app::AppSrc, feed: &Arc<Feed>) {
     pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| match info.event() {
         Some(event) if gst_video::ForceKeyUnitEvent::is(event) => {
             feed.keyframe_wanted.notify_one();
-            gst::PadProbeReturn::Drop
+            // Not `Drop`: these bindings have let go of the event then, and the core does again.
+            gst::PadProbeReturn::Handled
         }
         _ => gst::PadProbeReturn::Ok,
     });
