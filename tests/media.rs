@@ -2,6 +2,14 @@
 //! The media worker as the daemon meets it: the binary, its control socket, its links. A webrtcbin
 //! of this process is the viewer. Waits are for events, with a deadline.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "the functions beside the tests are tests too, and say what they measured"
+)]
+
+#[path = "media/call.rs"]
+mod call;
 #[path = "media/camera.rs"]
 mod camera;
 #[path = "media/hangup.rs"]

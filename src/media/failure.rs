@@ -88,13 +88,41 @@ mod tests {
         let open = |m: &str| glib::Error::new(R::OpenReadWrite, m);
         let cases = [
             (glib::Error::new(R::Busy, "Device '/dev/video0' is busy"), "", FaultCode::CameraBusy),
-            (open("Could not open device"), "system error: Device or resource busy", FaultCode::CameraBusy),
-            (open("Could not open device"), "system error: Permission denied", FaultCode::CameraForbidden),
-            (open("Could not open device"), "system error: No such device", FaultCode::CameraMissing),
-            (glib::Error::new(R::NotFound, "Cannot identify device '/dev/video9'."), "system error: No such file or directory", FaultCode::CameraMissing),
-            (glib::Error::new(R::NotFound, "Device '/dev/video1' is not a capture device."), "Capabilities: 0x4", FaultCode::NotACamera),
-            (glib::Error::new(R::Read, "Could not read from resource."), "system error: Input/output error", FaultCode::CameraError),
-            (glib::Error::new(gst::StreamError::Failed, "Internal data stream error."), "streaming stopped, reason not-negotiated (-4)", FaultCode::CameraFormat),
+            (
+                open("Could not open device"),
+                "system error: Device or resource busy",
+                FaultCode::CameraBusy,
+            ),
+            (
+                open("Could not open device"),
+                "system error: Permission denied",
+                FaultCode::CameraForbidden,
+            ),
+            (
+                open("Could not open device"),
+                "system error: No such device",
+                FaultCode::CameraMissing,
+            ),
+            (
+                glib::Error::new(R::NotFound, "Cannot identify device '/dev/video9'."),
+                "system error: No such file or directory",
+                FaultCode::CameraMissing,
+            ),
+            (
+                glib::Error::new(R::NotFound, "Device '/dev/video1' is not a capture device."),
+                "Capabilities: 0x4",
+                FaultCode::NotACamera,
+            ),
+            (
+                glib::Error::new(R::Read, "Could not read from resource."),
+                "system error: Input/output error",
+                FaultCode::CameraError,
+            ),
+            (
+                glib::Error::new(gst::StreamError::Failed, "Internal data stream error."),
+                "streaming stopped, reason not-negotiated (-4)",
+                FaultCode::CameraFormat,
+            ),
         ];
         for (error, debug, expected) in cases {
             assert_eq!(code_of(error, debug), expected, "{debug}");
@@ -103,7 +131,10 @@ mod tests {
 
     #[test]
     fn the_errno_text_is_kept() {
-        assert_eq!(system_error("v4l2_calls.c(1)\nsystem error: No such device"), " (No such device)");
+        assert_eq!(
+            system_error("v4l2_calls.c(1)\nsystem error: No such device"),
+            " (No such device)"
+        );
         assert_eq!(system_error("nothing"), "");
     }
 }

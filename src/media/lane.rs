@@ -46,8 +46,7 @@ impl<C> Lane<C> {
             self.start.clone()
         };
         // The lane's task ends after its last command; what comes later has no one to do it.
-        let _ =
-            self.queue.send(Order { id: request.id, command: request.command, fds, overtaken });
+        let _ = self.queue.send(Order { id: request.id, command: request.command, fds, overtaken });
     }
 }
 

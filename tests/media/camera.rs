@@ -144,9 +144,7 @@ async fn a_link_that_ends_is_reported_and_the_camera_goes_on() {
 async fn teardown_overtakes_a_source_that_delivers_nothing() {
     let mut camera = CameraWorker::camera();
     let launch = "videotestsrc name=camera is-live=true ! valve drop=true ! x264enc name=encoder";
-    camera
-        .call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 })
-        .await;
+    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
     let create = camera.send(C::CreateSource).await;
     let destroy = camera.send(C::DestroySource).await;
     camera.result(destroy).await.unwrap();
@@ -167,9 +165,7 @@ async fn an_error_while_running_is_a_fact_with_a_code() {
     let mut camera = CameraWorker::camera();
     let launch = "videotestsrc name=camera is-live=true num-buffers=40 \
                   ! x264enc name=encoder tune=zerolatency speed-preset=ultrafast";
-    camera
-        .call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 })
-        .await;
+    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
     camera.call(C::CreateSource).await;
     let failed = |fact: &CameraFact| match fact {
         CameraFact::Failed(fault) => Some(fault.clone()),

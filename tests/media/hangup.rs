@@ -46,9 +46,7 @@ async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
     // The first buffer sleeps for an hour in its streaming thread, which leaving PAUSED waits for.
     let launch = "videotestsrc name=camera is-live=true ! identity sleep-time=3600000000 \
                   ! x264enc name=encoder";
-    camera
-        .call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 })
-        .await;
+    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
     let create = camera.send(C::CreateSource).await;
     let stuck = camera.send(C::DestroySource).await;
     camera.result(create).await.unwrap_err();

@@ -50,11 +50,7 @@ async fn a_pipeline_that_cannot_be_a_camera() {
             FaultCode::CameraMissing,
             "No such file",
         ),
-        (
-            &format!("v4l2src name=camera device=/dev/null ! {encoder}"),
-            FaultCode::NotACamera,
-            "",
-        ),
+        (&format!("v4l2src name=camera device=/dev/null ! {encoder}"), FaultCode::NotACamera, ""),
         (
             &format!("videotestsrc name=camera ! video/x-raw,format=NV99 ! {encoder}"),
             FaultCode::PipelineInvalid,
@@ -85,10 +81,7 @@ async fn commands_out_of_order() {
     assert_eq!(refused(camera.try_call(C::CreateSource).await), FaultCode::MessageInvalid);
     let (theirs, _ours) = link_pair().unwrap();
     let attach = C::Attach { session: SessionId(1) };
-    assert_eq!(
-        refused(camera.call_with(attach.clone(), theirs).await),
-        FaultCode::MessageInvalid
-    );
+    assert_eq!(refused(camera.call_with(attach.clone(), theirs).await), FaultCode::MessageInvalid);
     assert_eq!(refused(camera.try_call(attach).await), FaultCode::WireInvalid);
     let open = C::OpenCamera { launch: launch(Codec::H264), device: None, codec: Codec::H264 };
     camera.call(open.clone()).await;
@@ -96,10 +89,7 @@ async fn commands_out_of_order() {
 
     let mut peer = PeerWorker::peer();
     let session = SessionId(1);
-    assert_eq!(
-        refused(peer.try_call(P::CreateOffer { session }).await),
-        FaultCode::SessionUnknown
-    );
+    assert_eq!(refused(peer.try_call(P::CreateOffer { session }).await), FaultCode::SessionUnknown);
     peer.call(P::CreatePeer { session, role: Role::Answerer, ice_servers: Vec::new() }).await;
     for command in [
         P::CreateOffer { session },

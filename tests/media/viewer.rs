@@ -22,8 +22,12 @@ pub(crate) enum Sight {
     Candidate(Candidate),
     ChannelOpen(WebRTCDataChannel),
     Text(String),
+    /// The device said goodbye (DTLS close_notify).
+    Goodbye,
     /// The first access unit, whether decoding can begin with it, and its size.
-    FirstUnit { keyframe: bool },
+    FirstUnit {
+        keyframe: bool,
+    },
 }
 
 pub(crate) struct Viewer {
@@ -33,6 +37,7 @@ pub(crate) struct Viewer {
     packets: Arc<watch::Sender<u64>>,
     pub(crate) rtcp_muted: Arc<std::sync::atomic::AtomicBool>,
     sights: mpsc::UnboundedReceiver<Sight>,
+    unread: Vec<Sight>,
     _channel: Option<WebRTCDataChannel>,
 }
 
@@ -73,9 +78,7 @@ impl Viewer {
             .build()
             .unwrap();
         pipeline.add(&webrtc).unwrap();
-        let agent = webrtc
-            .property::<glib::Object>("ice-agent")
-            .property::<glib::Object>("agent");
+        let agent = webrtc.property::<glib::Object>("ice-agent").property::<glib::Object>("agent");
         agent.set_property("upnp", false);
         agent.set_property("ice-tcp", false);
         let (sight, sights) = mpsc::unbounded_channel();
@@ -96,6 +99,7 @@ impl Viewer {
             let _ = to.send(Sight::ChannelOpen(channel));
             None
         });
+        let goodbye = sight.clone();
         let to = sight;
         let into = pipeline.downgrade();
         webrtc.connect_pad_added(move |_, pad| {
@@ -117,22 +121,34 @@ impl Viewer {
                     }
                     gst::PadProbeReturn::Ok
                 });
+            } else if name == "dtlssrtpenc" {
+                let to = goodbye.clone();
+                element.connect_notify(Some("connection-state"), move |element, _| {
+                    let state = element.property_value("connection-state");
+                    if state.serialize().unwrap() == "closed" {
+                        let _ = to.send(Sight::Goodbye);
+                    }
+                });
             } else if name == "nicesink" {
                 // A viewer that has vanished sends nothing at all.
                 let muted = Arc::clone(&muted);
                 let pad = element.static_pad("sink").unwrap();
                 let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
                 pad.add_probe(mask, move |_, _| match muted.load(Ordering::Relaxed) {
-                    true => gst::PadProbeReturn::Drop,
+                    true => gst::PadProbeReturn::Handled,
                     false => gst::PadProbeReturn::Ok,
                 });
             }
         });
         set_state(&pipeline, gst::State::Playing);
-        Self { pipeline, webrtc, packets, rtcp_muted, sights, _channel: None }
+        Self { pipeline, webrtc, packets, rtcp_muted, sights, unread: Vec::new(), _channel: None }
     }
 
-    async fn ask(&self, signal: &str, argument: Option<WebRTCSessionDescription>) -> gst::Structure {
+    async fn ask(
+        &self,
+        signal: &str,
+        argument: Option<WebRTCSessionDescription>,
+    ) -> gst::Structure {
         let (sender, reply) = tokio::sync::oneshot::channel();
         let promise = gst::Promise::with_change_func(move |reply| {
             let reply = reply.unwrap().map(|r| r.to_owned());
@@ -153,7 +169,10 @@ impl Viewer {
     }
 
     fn add_transceiver(&self, caps: &gst::Caps, direction: Direction) {
-        self.webrtc.emit_by_name::<WebRTCRTPTransceiver>("add-transceiver", &[&direction, caps]);
+        let transceiver = self
+            .webrtc
+            .emit_by_name::<WebRTCRTPTransceiver>("add-transceiver", &[&direction, caps]);
+        transceiver.set_property("do-nack", true);
     }
 
     pub(crate) fn watch_video(&self, codec: Codec) {
@@ -201,13 +220,21 @@ impl Viewer {
         self.describe("create-answer", "answer").await
     }
 
-    /// The next sight that `pick` takes; earlier ones are passed over.
-    pub(crate) async fn sees<T>(&mut self, what: &str, pick: impl Fn(Sight) -> Option<T>) -> T {
+    /// The next sight that `pick` takes; others stay for later.
+    pub(crate) async fn sees<T>(&mut self, what: &str, pick: impl Fn(&Sight) -> Option<T>) -> T {
+        for at in 0..self.unread.len() {
+            if let Some(found) = pick(&self.unread[at]) {
+                self.unread.remove(at);
+                return found;
+            }
+        }
         soon(what, async {
             loop {
-                if let Some(found) = pick(self.sights.recv().await.unwrap()) {
+                let sight = self.sights.recv().await.unwrap();
+                if let Some(found) = pick(&sight) {
                     return found;
                 }
+                self.unread.push(sight);
             }
         })
         .await
@@ -215,7 +242,7 @@ impl Viewer {
 
     pub(crate) async fn candidate(&mut self) -> Candidate {
         self.sees("a candidate of the viewer", |sight| match sight {
-            Sight::Candidate(candidate) => Some(candidate),
+            Sight::Candidate(candidate) => Some(candidate.clone()),
             _ => None,
         })
         .await
@@ -238,15 +265,20 @@ impl Viewer {
         }
     }
 
-    /// Says goodbye, as a page that is closed does.
-    pub(crate) fn close(&self) {
-        set_state(&self.pipeline, gst::State::Null);
+    /// Says goodbye (DTLS close_notify), as a page that is closed does; GStreamer does so when its
+    /// stream of data ends.
+    pub(crate) fn say_goodbye(&self) {
+        let webrtc = self.webrtc.downcast_ref::<gst::Bin>().unwrap();
+        let is_encoder = |e: &gst::Element| e.factory().is_some_and(|f| f.name() == "dtlsenc");
+        let encoder = webrtc.iterate_recurse().into_iter().flatten().find(is_encoder).unwrap();
+        let pad = encoder.static_pad("sink").or_else(|| encoder.request_pad_simple("sink"));
+        pad.unwrap().send_event(gst::event::Eos::new());
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.close();
+        set_state(&self.pipeline, gst::State::Null);
     }
 }
 

@@ -82,7 +82,7 @@ impl<C: Serialize, F: DeserializeOwned + Debug> Worker<C, F> {
         self.send_with(command, None).await
     }
 
-    async fn receive(&mut self, what: &str) -> Report<F> {
+    async fn receive(&self, what: &str) -> Report<F> {
         let message = soon(what, self.socket().receive::<Report<F>>()).await.unwrap();
         message.unwrap_or_else(|| panic!("the worker ended before: {what}")).0
     }

@@ -34,11 +34,11 @@ pub(super) fn connect(
     let callbacks = gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            if let Some(caps) = sample.caps() {
-                if known.as_deref() != Some(caps) {
-                    fanout.set_caps(&caps.to_string());
-                    known = Some(caps.to_owned());
-                }
+            if let Some(caps) = sample.caps()
+                && known.as_deref() != Some(caps)
+            {
+                fanout.set_caps(&caps.to_string());
+                known = Some(caps.to_owned());
             }
             let Some(buffer) = sample.buffer() else { return Ok(gst::FlowSuccess::Ok) };
             let Ok(unit) = buffer.map_readable() else { return Ok(gst::FlowSuccess::Ok) };

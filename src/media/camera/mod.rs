@@ -91,11 +91,7 @@ impl Camera {
         Ok(Self { stage, progress: watch::Sender::default(), fanout, outlets, reporter })
     }
 
-    async fn execute(
-        &mut self,
-        command: CameraCommand,
-        fds: Vec<OwnedFd>,
-    ) -> Result<Reply, Fault> {
+    async fn execute(&mut self, command: CameraCommand, fds: Vec<OwnedFd>) -> Result<Reply, Fault> {
         match command {
             CameraCommand::Prepare { elements } => self.prepare(elements).await?,
             CameraCommand::OpenCamera { launch, device, codec } => {
@@ -152,7 +148,7 @@ impl Camera {
             .await?
     }
 
-    async fn create_source(&mut self) -> Result<(), Fault> {
+    async fn create_source(&self) -> Result<(), Fault> {
         let mut progress = self.progress.subscribe();
         self.stage
             .run(|scene, here| match scene {
@@ -190,7 +186,7 @@ impl Camera {
     /// holds a reference to its pool, and a pool of v4l2src holds a duplicate of the device's
     /// descriptor: when the pool is gone, no buffer is out and the duplicate is closed. That the
     /// streaming threads have ended was waited for by the state change to READY.
-    async fn await_capture_stopped(&mut self) -> Result<(), Fault> {
+    async fn await_capture_stopped(&self) -> Result<(), Fault> {
         let gone = self
             .stage
             .run(|scene, _| match scene {

@@ -53,9 +53,7 @@ pub(super) fn open(
     let pipeline = parse(launch)?;
     let camera = named(&pipeline, "camera")?;
     named(&pipeline, "encoder")?;
-    if let Some(sink) =
-        pipeline.iterate_sinks().into_iter().flatten().next()
-    {
+    if let Some(sink) = pipeline.iterate_sinks().into_iter().flatten().next() {
         return Err(invalid(format!("it has a sink of its own, `{}`", sink.name())));
     }
     let sink = add_tail(&pipeline, codec)?;
@@ -66,7 +64,8 @@ pub(super) fn open(
     watch_bus(&pipeline, &wiring)?;
     let progress = wiring.progress.clone();
     capture::connect(&sink, wiring.progress, wiring.fanout);
-    let open = scene.insert(Pipeline { pipeline, camera, sink, progress, pool: Default::default() });
+    let open =
+        scene.insert(Pipeline { pipeline, camera, sink, progress, pool: Default::default() });
     let at = device.map(|d| format!(" ({})", d.display())).unwrap_or_default();
     open.ready(here).map_err(|fault| Fault { detail: fault.detail + &at, ..fault })?;
     formats::check(&open.camera)
@@ -80,12 +79,13 @@ fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
         true => format!("{launch} ! capsfilter"),
         false => launch.to_owned(),
     };
-    let parsed = gst::parse::launch_full(&whole, Some(&mut context), flags).map_err(|error| {
-        match context.missing_elements().first() {
-            Some(missing) => elements::missing(missing),
-            None => invalid(error.to_string()),
-        }
-    })?;
+    let parsed =
+        gst::parse::launch_full(&whole, Some(&mut context), flags).map_err(
+            |error| match context.missing_elements().first() {
+                Some(missing) => elements::missing(missing),
+                None => invalid(error.to_string()),
+            },
+        )?;
     // A text of a single element gives that element and no pipeline.
     parsed.downcast().map_err(|_| invalid("it is one element, not a chain".into()))
 }
@@ -273,8 +273,12 @@ impl Pipeline {
         }
         match (whole.upgrade().is_some(), source.upgrade().is_some()) {
             (false, false) => Ok(()),
-            (_, true) => Err(Fault::new(FaultCode::CameraWedged, "the source outlives its pipeline")),
-            (true, _) => Err(Fault::new(FaultCode::CameraWedged, "the pipeline is still referenced")),
+            (_, true) => {
+                Err(Fault::new(FaultCode::CameraWedged, "the source outlives its pipeline"))
+            }
+            (true, _) => {
+                Err(Fault::new(FaultCode::CameraWedged, "the pipeline is still referenced"))
+            }
         }
     }
 }

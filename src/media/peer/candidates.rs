@@ -15,8 +15,7 @@ const MAX_LEN: usize = 512;
 impl Peer {
     /// Applies candidates in order.
     pub(super) fn add_candidates(&self, candidates: &[Candidate]) -> Result<(), Fault> {
-        let remote =
-            self.webrtc.property::<Option<WebRTCSessionDescription>>("remote-description");
+        let remote = self.webrtc.property::<Option<WebRTCSessionDescription>>("remote-description");
         let sections = remote.map(|description| description.sdp().medias_len());
         let mut bad = Vec::new();
         for Candidate { candidate, mline } in candidates {

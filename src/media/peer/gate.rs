@@ -73,9 +73,10 @@ impl Gate {
     /// asked for.
     pub(super) fn open(&mut self, now: u64) -> VecDeque<Unit> {
         self.open = true;
-        let fresh = self.held.front().is_some_and(|first| {
-            Duration::from_nanos(now.saturating_sub(first.time)) <= HELD_TIME
-        });
+        let fresh = self
+            .held
+            .front()
+            .is_some_and(|first| Duration::from_nanos(now.saturating_sub(first.time)) <= HELD_TIME);
         if !fresh {
             self.forget();
         }

@@ -12,21 +12,22 @@ use super::tap::Tap;
 /// How long a viewer that is being sent to may say nothing.
 const BOUND: Duration = Duration::from_secs(5);
 
+/// A stream that pauses for longer is not being sent: then there is nothing to answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Reports a viewer that is silent for [`BOUND`] while packets leave. A timer runs at most once in
-/// that time, and only while tracks are enabled. While nothing is sent, nothing is to be heard.
+/// that time, and only while tracks are enabled.
 pub(super) async fn watch(signs: &Signs, tap: &Tap) {
     let mut since = Instant::now();
     loop {
-        let (before, _) = tap.totals();
         let deadline = since.max(signs.heard_at()) + BOUND;
         tokio::time::sleep_until(deadline).await;
-        let heard = signs.heard_at();
-        if heard + BOUND > deadline {
-            since = heard;
-        } else if tap.totals().0 == before {
-            since = deadline;
-        } else {
+        if signs.heard_at() + BOUND > deadline {
+            continue;
+        }
+        if tap.last_at() + PAUSE >= deadline {
             return signs.silent();
         }
+        since = deadline;
     }
 }

@@ -6,6 +6,7 @@ mod candidates;
 mod channel;
 mod connection;
 mod gate;
+mod goodbye;
 mod link;
 mod liveness;
 mod negotiation;

@@ -23,7 +23,7 @@ use super::promise::promise;
 use super::signs::Signs;
 use super::tap::Tap;
 use super::tracks::Feed;
-use super::{liveness, stats, wrong_state};
+use super::{goodbye, liveness, stats, wrong_state};
 use crate::media::control::Reporter;
 use crate::media::lane::{Order, unless_overtaken};
 use crate::media::state::Stage;
@@ -57,7 +57,7 @@ impl Session {
             stage: Stage::new("peer")?,
             signs: Arc::new(Signs::new(id, reporter.clone())),
             reporter,
-            tap: Arc::default(),
+            tap: Arc::new(Tap::new()),
             feed: Arc::default(),
             link: None,
             has_ice_servers: false,
@@ -135,9 +135,7 @@ impl Session {
             }
             C::AwaitConnected { .. } => {
                 let signs = Arc::clone(&self.signs);
-                return Ok(Outcome::Awaits(Box::pin(
-                    async move { signs.await_connected().await },
-                )));
+                return Ok(Outcome::Awaits(Box::pin(async move { signs.await_connected().await })));
             }
             C::EnableTracks { .. } => return self.enable_tracks().await,
             C::DisableTracks { .. } => {
@@ -207,7 +205,7 @@ impl Session {
         Ok(Outcome::Awaits(Box::pin(caps)))
     }
 
-    async fn add_tracks(&mut self, video: VideoTrack) -> Result<(), Fault> {
+    async fn add_tracks(&self, video: VideoTrack) -> Result<(), Fault> {
         let stream = self.link.as_ref().and_then(Link::caps);
         let feed = Arc::clone(&self.feed);
         self.stage
@@ -245,7 +243,7 @@ impl Session {
         })))
     }
 
-    async fn disable_tracks(&mut self) -> Result<(), Fault> {
+    async fn disable_tracks(&self) -> Result<(), Fault> {
         self.watching.cancel();
         self.tap.shut();
         self.feed.gate().shut();
@@ -259,6 +257,13 @@ impl Session {
         self.tap.shut();
         if let Some(link) = self.link.take() {
             link.close().await;
+        }
+        if self.signs.is_connected() {
+            let said = self.stage.run(|scene, _| scene.as_ref().is_some_and(goodbye::say)).await?;
+            if said {
+                // Best effort: the record leaves within a millisecond, or the viewer has to find out.
+                let _ = tokio::time::timeout(goodbye::BOUND, self.tap.await_alert()).await;
+            }
         }
         let destroy = |scene: &mut Scene, here: &_| match scene.take() {
             Some(peer) => peer.destroy(here),

@@ -5,23 +5,49 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gst::prelude::*;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The tap of one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tap {
     open: AtomicBool,
     packets: AtomicU64,
     bytes: AtomicU64,
+    began: Instant,
+    /// When a packet left last, in milliseconds since `began`.
+    last: AtomicU64,
     /// Whether a packet has left since the tap was opened.
     flows: watch::Sender<bool>,
+    /// Whether a DTLS alert has left: the goodbye.
+    alert: watch::Sender<bool>,
     /// The pads it sits on: one, as everything is bundled.
     pads: Mutex<Vec<gst::glib::WeakRef<gst::Pad>>>,
 }
 
 impl Tap {
+    /// Shut, and on no pad.
+    pub(super) fn new() -> Self {
+        Self {
+            open: AtomicBool::new(false),
+            packets: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            began: Instant::now(),
+            last: AtomicU64::new(0),
+            flows: watch::Sender::default(),
+            alert: watch::Sender::default(),
+            pads: Mutex::default(),
+        }
+    }
+
+    /// When a packet left last; when the tap was made, if none did.
+    pub(super) fn last_at(&self) -> Instant {
+        self.began + Duration::from_millis(self.last.load(Ordering::Relaxed))
+    }
+
     /// Sits on `pad`.
     pub(super) fn sit_on(self: &Arc<Self>, pad: &gst::Pad) {
         self.pads.lock().unwrap_or_else(PoisonError::into_inner).push(pad.downgrade());
@@ -30,18 +56,22 @@ impl Tap {
         pad.add_probe(mask, move |_, info| match &info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => tap.judge(packet(buffer).into_iter()),
             // Elements make lists of RTP packets only, all of one frame.
-            Some(gst::PadProbeData::BufferList(list)) => {
-                tap.judge(list.iter().filter_map(packet))
-            }
+            Some(gst::PadProbeData::BufferList(list)) => tap.judge(list.iter().filter_map(packet)),
             _ => gst::PadProbeReturn::Ok,
         });
     }
 
-    fn judge(&self, packets: impl Iterator<Item = (bool, u64)>) -> gst::PadProbeReturn {
+    fn judge(&self, packets: impl Iterator<Item = (Kind, u64)>) -> gst::PadProbeReturn {
         let (mut count, mut bytes) = (0, 0);
-        for (_, size) in packets.filter(|(is_rtp, _)| *is_rtp) {
-            count += 1;
-            bytes += size;
+        for (kind, size) in packets {
+            match kind {
+                Kind::Rtp => {
+                    count += 1;
+                    bytes += size;
+                }
+                Kind::DtlsAlert => drop(self.alert.send_replace(true)),
+                Kind::Other => {}
+            }
         }
         if count == 0 {
             return gst::PadProbeReturn::Ok;
@@ -50,6 +80,8 @@ impl Tap {
             // Not `Drop`: these bindings have let go of the packet then, and the core does again.
             return gst::PadProbeReturn::Handled;
         }
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
         self.packets.fetch_add(count, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.flows.send_if_modified(|flows| !std::mem::replace(flows, true));
@@ -85,35 +117,52 @@ impl Tap {
         let _ = self.flows.subscribe().wait_for(|flows| *flows).await;
     }
 
+    /// Waits until a DTLS alert has left.
+    pub(super) async fn await_alert(&self) {
+        let _ = self.alert.subscribe().wait_for(|sent| *sent).await;
+    }
+
     /// Packets and bytes of RTP that have left.
     pub(super) fn totals(&self) -> (u64, u64) {
         (self.packets.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 }
 
-/// Whether a packet is (S)RTP, and its size. RTP headers stay readable under SRTP.
-fn packet(buffer: &gst::BufferRef) -> Option<(bool, u64)> {
-    let mut head = [0; 2];
-    buffer.copy_to_slice(0, &mut head).ok()?;
-    Some((is_rtp(head), buffer.size() as u64))
+/// What a packet is, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Rtp,
+    DtlsAlert,
+    Other,
 }
 
-/// RFC 5761 and RFC 7983: version 2, and no payload type that is one of RTCP.
-pub(super) fn is_rtp([first, second]: [u8; 2]) -> bool {
-    first >> 6 == 2 && !(192..=223).contains(&second)
+fn packet(buffer: &gst::BufferRef) -> Option<(Kind, u64)> {
+    let mut head = [0; 2];
+    buffer.copy_to_slice(0, &mut head).ok()?;
+    Some((kind(head), buffer.size() as u64))
+}
+
+/// RFC 5761 and RFC 7983. Headers of RTP and of DTLS records stay readable when encrypted.
+fn kind([first, second]: [u8; 2]) -> Kind {
+    match first {
+        128..=191 if !(192..=223).contains(&second) => Kind::Rtp,
+        21 => Kind::DtlsAlert,
+        _ => Kind::Other,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_rtp;
+    use super::{Kind, kind};
 
     #[test]
     fn rtp_is_told_from_what_else_is_on_the_socket() {
-        assert!(is_rtp([0x80, 96]));
-        assert!(is_rtp([0x90, 0x80 | 108]));
-        assert!(!is_rtp([0x80, 200]), "sender report");
-        assert!(!is_rtp([0x81, 206]), "payload-specific feedback");
-        assert!(!is_rtp([22, 254]), "DTLS");
-        assert!(!is_rtp([0, 1]), "STUN");
+        assert_eq!(kind([0x80, 96]), Kind::Rtp);
+        assert_eq!(kind([0x90, 0x80 | 108]), Kind::Rtp);
+        assert_eq!(kind([0x80, 200]), Kind::Other, "sender report");
+        assert_eq!(kind([0x81, 206]), Kind::Other, "payload-specific feedback");
+        assert_eq!(kind([21, 254]), Kind::DtlsAlert);
+        assert_eq!(kind([22, 254]), Kind::Other, "DTLS handshake");
+        assert_eq!(kind([0, 1]), Kind::Other, "STUN");
     }
 }

@@ -12,9 +12,8 @@ use crate::media::control::Reporter;
 /// Runs it.
 pub(super) async fn run() -> Result<(), Fault> {
     let session = SessionId(0);
-    let mut whole = Session::new(session, Reporter::to_nobody()).map_err(|error| {
-        Fault::new(FaultCode::WorkerUnavailable, error.to_string())
-    })?;
+    let mut whole = Session::new(session, Reporter::to_nobody())
+        .map_err(|error| Fault::new(FaultCode::WorkerUnavailable, error.to_string()))?;
     let promise = Some(Promise { profile_level_id: None });
     let video = VideoTrack { codec: Codec::H264, payload: 96, promise };
     let steps = [
