@@ -31,7 +31,7 @@ pub(crate) fn track(codec: Codec, promise: Option<Promise>) -> P {
     P::AddTracks { session: S, video: VideoTrack { codec, payload: 108, promise } }
 }
 
-async fn open(codec: Codec) -> CameraWorker {
+pub(crate) async fn open(codec: Codec) -> CameraWorker {
     let mut camera = CameraWorker::camera();
     camera.call(open_camera(codec)).await;
     camera.call(CameraCommand::CreateSource).await;

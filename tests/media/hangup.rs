@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use shutterd::lifecycle::Role;
 use shutterd::wire::{CameraCommand as C, Codec, PeerCommand as P, SessionId};
 
-use crate::worker::{CameraWorker, PeerWorker, Worker, open_camera};
+use crate::worker::{CameraWorker, PeerWorker, Worker, open_camera, soon};
 
 async fn gone<A: serde::Serialize, B: serde::de::DeserializeOwned + std::fmt::Debug>(
     mut worker: Worker<A, B>,
@@ -42,17 +42,36 @@ async fn a_camera_worker_ends_in_every_state() {
 
 #[tokio::test]
 async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
+    // Reading a FIFO that nobody writes to never returns, like a wedged driver's ioctl.
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let launch = format!(
+        "filesrc name=camera location={} ! rawvideoparse width=320 height=240 format=i420 \
+         ! x264enc name=encoder",
+        fifo.display()
+    );
     let mut camera = CameraWorker::camera();
-    // The first buffer sleeps for an hour in its streaming thread, which leaving PAUSED waits for.
-    let launch = "videotestsrc name=camera is-live=true ! identity sleep-time=3600000000 \
-                  ! x264enc name=encoder";
-    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
+    camera.call(C::OpenCamera { launch, device: None, codec: Codec::H264 }).await;
     let create = camera.send(C::CreateSource).await;
+    // There is somebody to write to once the worker has opened it.
+    let write = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+    let _writer = soon("the worker's opening of its source", async {
+        loop {
+            match rustix::fs::open(&fifo, write, mode) {
+                Ok(writer) => break writer,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
     let stuck = camera.send(C::DestroySource).await;
     camera.result(create).await.unwrap_err();
-    // The control loop is not stuck with it.
-    let close = camera.send(C::CloseCamera).await;
-    let _ = (stuck, close);
+    // The control loop is not stuck with it, but the step is.
+    camera.send(C::CloseCamera).await;
+    let done = tokio::time::timeout(Duration::from_millis(300), camera.result(stuck));
+    assert!(done.await.is_err(), "destroy-source came through");
     gone(camera, "state change stuck").await;
 }
 

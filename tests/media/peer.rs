@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use gst_webrtc::WebRTCRTPTransceiverDirection as Direction;
 use shutterd::lifecycle::{FaultCode, Role};
+use shutterd::wire::socket::link_pair;
 use shutterd::wire::{
     CameraCommand, Codec, Connection, PeerCommand as P, PeerFact, Promise, SessionId, VideoTrack,
 };
 
-use crate::call::{Call, S, track};
+use crate::call::{Call, S, open, track};
 use crate::viewer::{Sight, Viewer};
-use crate::worker::{CameraWorker, PeerWorker, open_camera};
+use crate::worker::{CameraWorker, LinkEnd, PeerWorker, is_keyframe, open_camera};
 
 async fn the_device_answers(codec: Codec) {
     let mut call = Call::new(codec, Role::Answerer).await;
@@ -249,4 +250,52 @@ async fn a_worker_carries_several_sessions_and_ends_after_the_last() {
         peer.call(P::DestroyPeer { session }).await;
     }
     assert_eq!(peer.ended().await.code(), Some(0));
+}
+
+/// With `overlap` the track may be there before the stream, and without any promise.
+#[tokio::test]
+async fn the_stream_may_come_after_the_track() {
+    let mut call = Call::new(Codec::H264, Role::Offerer).await;
+    call.peer.call(track(Codec::H264, None)).await;
+    call.create_stream().await;
+    call.offer_to_the_viewer().await;
+    call.connect().await;
+    call.enable().await;
+    call.end(true).await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_lost_pictures_gets_a_keyframe() {
+    let mut call = connected(Codec::H264).await;
+    call.enable().await;
+    let (camera, ours) = link_pair().unwrap();
+    let attach = CameraCommand::Attach { session: SessionId(2) };
+    call.camera.call_with(attach, camera).await.unwrap();
+    let mut link = LinkEnd::new(ours);
+    while !is_keyframe(&link.next().await.unwrap().0) {}
+    call.viewer.ask_for_keyframe();
+    let mut units = 0;
+    while !is_keyframe(&link.next().await.unwrap().0) {
+        units += 1;
+    }
+    // The encoder's own would come after 60.
+    assert!(units < 45, "{units} units before the keyframe");
+    call.end(true).await;
+}
+
+/// A camera that failed is opened again while its viewers stay.
+#[tokio::test]
+async fn a_new_camera_takes_over_the_track_of_the_old() {
+    let mut call = connected(Codec::H264).await;
+    call.enable().await;
+    let mut old = std::mem::replace(&mut call.camera, open(Codec::H264).await);
+    old.abandon();
+    old.ended().await;
+    let before = call.stats().await;
+    call.create_stream().await;
+    call.viewer.receives(before.packets_sent + 30).await;
+    let after = call.stats().await;
+    assert!(after.frames > before.frames, "{before:?} {after:?}");
+    eprintln!("measured: {after:?}");
+    call.end(true).await;
 }

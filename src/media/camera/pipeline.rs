@@ -200,7 +200,9 @@ impl Pipeline {
 
     /// PLAYING, PAUSED, READY, each observed; from any earlier state. No EOS and no drain: a live
     /// camera has nothing to save, and an encoder may never finish draining.
-    pub(super) fn stop(&self, here: &OnStage) -> Result<(), Fault> {
+    pub(super) fn stop(&mut self, here: &OnStage) -> Result<(), Fault> {
+        // Where starting was overtaken, nobody has looked at the pool yet.
+        self.note_pool();
         if self.pipeline.current_state() >= gst::State::Playing {
             self.change(self.pipeline.upcast_ref(), gst::State::Paused, here)?;
         }
@@ -228,6 +230,9 @@ impl Pipeline {
 
     /// Remembers the pool of the source's buffers, where it has one that can be known.
     pub(super) fn note_pool(&mut self) {
+        if self.pool.upgrade().is_some() {
+            return;
+        }
         let source = self.camera.downcast_ref::<gst_base::BaseSrc>();
         if let Some(pool) = source.and_then(|s| s.buffer_pool()) {
             self.pool.set(Some(&pool));

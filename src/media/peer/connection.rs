@@ -215,8 +215,7 @@ fn watch_bus(pipeline: &gst::Pipeline, signs: &Arc<Signs>, stage: &Stage<Scene>)
             // Unanswered, every packet would be sent without knowing its latency.
             gst::MessageView::Latency(_) => stage.post(|scene, _| {
                 if let Some(peer) = scene {
-                    // A pipeline that is not live yet has no latency to compute.
-                    let _ = peer.pipeline.recalculate_latency();
+                    peer.recalculate_latency();
                 }
             }),
             _ => {}
@@ -226,6 +225,12 @@ fn watch_bus(pipeline: &gst::Pipeline, signs: &Arc<Signs>, stage: &Stage<Scene>)
 }
 
 impl Peer {
+    /// Asks every element for its latency, and tells the result to all. It fails while the pipeline
+    /// is not live yet, and will be asked for again.
+    pub(super) fn recalculate_latency(&self) {
+        let _ = self.pipeline.recalculate_latency();
+    }
+
     /// NULL and dropped. Never called from a callback of webrtcbin: READY to NULL waits for the
     /// thread on which those run. Done when the pipeline is seen to be finalised.
     pub(super) fn destroy(mut self, here: &OnStage) -> Result<(), Fault> {

@@ -82,8 +82,13 @@ impl Session {
                 }
             }
             if last {
-                return;
+                break;
             }
+        }
+        orders.close();
+        while let Ok(Order { id, .. }) = orders.try_recv() {
+            let fault = Fault::new(FaultCode::SessionUnknown, "the session was destroyed");
+            self.reporter.result(id, Err(fault));
         }
     }
 
@@ -224,6 +229,13 @@ impl Session {
         if self.link.is_none() {
             return Err(wrong_state("there is no stream"));
         }
+        // The latency messages of a session being connected may all have come before its elements
+        // were linked; without it sender reports would map no time.
+        let latency = |peer: &mut connection::Peer| {
+            peer.recalculate_latency();
+            Ok(())
+        };
+        on(&self.stage, latency).await?;
         self.tap.open();
         self.feed.open();
         self.watching.cancel();
@@ -262,7 +274,10 @@ impl Session {
             let said = self.stage.run(|scene, _| scene.as_ref().is_some_and(goodbye::say)).await?;
             if said {
                 // Best effort: the record leaves within a millisecond, or the viewer has to find out.
-                let _ = tokio::time::timeout(goodbye::BOUND, self.tap.await_alert()).await;
+                let left = tokio::time::timeout(goodbye::BOUND, self.tap.await_alert()).await;
+                if left.is_err() {
+                    tracing::info!(session = %self.id, "the goodbye did not leave");
+                }
             }
         }
         let destroy = |scene: &mut Scene, here: &_| match scene.take() {
