@@ -1,3 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! x
-fn main() {}
+//! shutterctl: asks the service over its control socket.
+
+use std::process::ExitCode;
+
+#[path = "../ctl/mod.rs"]
+mod ctl;
+
+fn main() -> ExitCode {
+    ctl::main()
+}

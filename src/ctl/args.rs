@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shutterd::wire::Codec;
+
+/// Ask the camera service, and end sessions.
+#[derive(Debug, Parser)]
+#[command(name = "shutterctl", version, propagate_version = true)]
+pub(super) struct Arguments {
+    /// The service's control socket.
+    #[arg(long, global = true, value_name = "PATH", default_value = "/run/shutterd/control.sock")]
+    pub(super) socket: PathBuf,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// The cameras, and the sessions that are alive.
+    Status,
+    /// The cameras, as configured.
+    Cameras,
+    /// The sessions: those alive, and the last ones that ended.
+    Sessions,
+    /// End a session, and wait until it has ended.
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["session", "all"]))]
+    Stop {
+        /// A session's id, the beginning of one, or `last`.
+        #[arg(value_name = "ID")]
+        session: Option<String>,
+        /// Every session that is alive.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Follow what happens, one line for each change, until the service ends.
+    Watch,
+    /// What ran when in a session: all 19 steps.
+    Timeline {
+        /// A session's id, the beginning of one, or `last`.
+        #[arg(value_name = "ID")]
+        session: String,
+    },
+    /// The order: the twelve steps that start a session and the seven that end it.
+    Order,
+    /// The boards' pipeline files. Needs no service.
+    Pipelines {
+        /// Where to look, before anywhere else; may be repeated.
+        #[arg(long = "directory", global = true, value_name = "PATH")]
+        directories: Vec<PathBuf>,
+        #[command(subcommand)]
+        command: Option<PipelinesCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PipelinesCommand {
+    /// The boards that there are.
+    List,
+    /// A board's pipeline, as a line that gst-launch-1.0 runs as it is.
+    Show(Show),
+    /// Check pipeline files as data; nothing of them is run.
+    Check {
+        /// Boards' names, or files. Every board where none is named.
+        #[arg(value_name = "BOARD|FILE")]
+        boards: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The board's name.
+    pub(super) board: String,
+    /// Which of its pipelines; the preferred one unless named.
+    #[arg(long)]
+    pub(super) codec: Option<CodecName>,
+    /// The camera's node.
+    #[arg(long, default_value = "/dev/video0")]
+    pub(super) device: PathBuf,
+    /// Pixels.
+    #[arg(long, default_value_t = 1280)]
+    pub(super) width: u32,
+    /// Pixels.
+    #[arg(long, default_value_t = 720)]
+    pub(super) height: u32,
+    /// Frames per second.
+    #[arg(long, default_value_t = 30)]
+    pub(super) framerate: u32,
+    /// Bits per second; as the service would choose unless given.
+    #[arg(long)]
+    pub(super) bitrate: Option<u32>,
+}
+
+/// A codec's name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum CodecName {
+    H264,
+    Vp8,
+}
+
+impl From<CodecName> for Codec {
+    fn from(name: CodecName) -> Self {
+        match name {
+            CodecName::H264 => Codec::H264,
+            CodecName::Vp8 => Codec::Vp8,
+        }
+    }
+}

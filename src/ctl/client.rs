@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! HTTP over the control socket, one connection to a request.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, header};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use shutterd::http::ProblemDocument;
+use shutterd::session::{ServiceStatus, SessionStatus};
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::error::CtlError;
+
+/// Longer than the service's long poll, and than the deadlines of a teardown together.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(40);
+
+/// Asks the service.
+pub(super) struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Asks on `socket`.
+    pub(super) fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    /// GET, as JSON.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CtlError> {
+        self.ask(Method::GET, path).await
+    }
+
+    /// DELETE; what became of it, as JSON.
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CtlError> {
+        self.ask(Method::DELETE, path).await
+    }
+
+    /// Everything.
+    pub(super) async fn status(&self) -> Result<ServiceStatus, CtlError> {
+        self.get("/api/v1/status").await
+    }
+
+    /// The session that `name` means: an id, the beginning of exactly one, or `last`.
+    pub(super) async fn find(&self, name: &str) -> Result<SessionStatus, CtlError> {
+        let mut sessions = self.status().await?.sessions;
+        if name == "last" {
+            return sessions
+                .into_iter()
+                .max_by_key(|session| session.generation)
+                .ok_or_else(|| CtlError::Failed("there has been no session yet".to_owned()));
+        }
+        sessions.retain(|session| !name.is_empty() && session.id.to_string().starts_with(name));
+        match (sessions.pop(), sessions.len()) {
+            (Some(session), 0) => Ok(session),
+            (Some(_), more) => {
+                Err(CtlError::Usage(format!("{} sessions begin with {name}; write more", more + 1)))
+            }
+            (None, _) => Err(CtlError::Failed(format!(
+                "there is no session {name}\n`shutterctl sessions` lists those there are"
+            ))),
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, CtlError> {
+        let unreachable = |why: String| CtlError::Unreachable(self.socket.clone(), why);
+        let (status, body) = match timeout(ANSWER_DEADLINE, self.exchange(method, path)).await {
+            Ok(answer) => answer.map_err(|error| unreachable(error.to_string()))?,
+            Err(_) => return Err(unreachable("no answer in 40 s".to_owned())),
+        };
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| unreachable(error.to_string()));
+        }
+        match serde_json::from_slice::<ProblemDocument>(&body) {
+            Ok(problem) => Err(CtlError::Problem(problem)),
+            Err(_) => Err(unreachable(format!("{path}: {status}"))),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<(hyper::StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+        let stream = UnixStream::connect(&self.socket).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Ends with this exchange: dropping the set aborts what it holds.
+        let mut driver = JoinSet::new();
+        driver.spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::USER_AGENT, concat!("shutterctl/", env!("CARGO_PKG_VERSION")))
+            .body(Empty::<Bytes>::new())?;
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line. Every command has a form for people, aligned text, and one for programs,
+//! `--json`. What the service says is printed as it says it.
+//!
+//! Exit codes: 0; 1 a fault that the service reports, or a pipeline file with mistakes; 64 usage;
+//! 69 the service cannot be reached.
+
+mod args;
+mod client;
+mod error;
+mod order;
+mod output;
+mod pipelines;
+mod service;
+mod timeline;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use client::Client;
+use error::CtlError;
+use output::Output;
+
+/// Runs the command line of this process.
+pub(crate) fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and the version are no mistakes, and go to stdout. Nobody may be reading.
+            let _ = error.print();
+            return if error.use_stderr() { error::USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let mut out = Output::new(arguments.json);
+    match run(arguments, &mut out) {
+        Ok(code) => code,
+        Err(error) => {
+            error.report();
+            error.exit_code()
+        }
+    }
+}
+
+fn run(arguments: Arguments, out: &mut Output) -> Result<ExitCode, CtlError> {
+    match arguments.command {
+        Command::Order => order::print(out)?,
+        Command::Pipelines { directories, command } => {
+            return pipelines::run(&directories, command, out);
+        }
+        asking => {
+            // One thread is plenty, and it starts faster.
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(CtlError::Output)?;
+            runtime.block_on(ask(&Client::new(arguments.socket), asking, out))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(client: &Client, command: Command, out: &mut Output) -> Result<(), CtlError> {
+    match command {
+        Command::Status => service::status(client, out).await,
+        Command::Cameras => service::cameras(client, out).await,
+        Command::Sessions => service::sessions(client, out).await,
+        Command::Stop { session, all } => {
+            let which = if all { None } else { session.as_deref() };
+            service::stop(client, which, out).await
+        }
+        Command::Watch => watch::run(client, out).await,
+        Command::Timeline { session } => timeline::print(client, &session, out).await,
+        Command::Order | Command::Pipelines { .. } => Ok(()),
+    }
+}
