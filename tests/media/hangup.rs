@@ -53,7 +53,10 @@ async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
         fifo.display()
     );
     let mut camera = CameraWorker::camera();
-    camera.call(C::OpenCamera { launch, device: None, codec: Codec::H264 }).await;
+    // The first buffer sleeps for an hour in its streaming thread, which leaving PAUSED waits for.
+    let launch = "videotestsrc name=camera is-live=true ! identity sleep-time=3600000000 \
+                  ! x264enc name=encoder";
+    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
     let create = camera.send(C::CreateSource).await;
     // There is somebody to write to once the worker has opened it.
     let write = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;

@@ -52,6 +52,13 @@ impl Answer {
 
 pub const DEMO: &str = "[[camera]]\nname = \"head\"\nboard = \"demo\"\nwidth = 320\nheight = 180\n";
 
+/// No spare workers, and time for cold ones to load their libraries on a loaded machine: for tests
+/// of what is said, not of how fast. Goes before the cameras.
+pub const UNHURRIED: &str = "[media]\nprewarm = false\n[deadlines]\ncreate-peer = \"20s\"\n\
+    open-camera = \"20s\"\ncreate-source = \"20s\"\ncreate-stream = \"20s\"\nadd-tracks = \"20s\"\n\
+    create-data-channel = \"20s\"\ncreate-offer = \"20s\"\nset-remote-offer = \"20s\"\n\
+    create-answer = \"20s\"\n";
+
 impl Service {
     /// Starts the service with `config`, to which an address and a control socket are added, and
     /// waits until it says that it is ready.
@@ -59,9 +66,8 @@ impl Service {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("shutterd.toml");
         let socket = directory.path().join("control.sock");
-        let text = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[control]\nsocket = {socket:?}\n{config}\n"
-        );
+        let text =
+            format!("[http]\nlisten = \"127.0.0.1:0\"\n[control]\nsocket = {socket:?}\n{config}\n");
         std::fs::write(&file, text).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_shutterd"))
             .arg("--config")
@@ -185,11 +191,10 @@ impl Service {
                 body: String::from_utf8(body.to_vec()).unwrap(),
             }
         };
-        let (answer, _) = tokio::time::timeout(PATIENCE, async {
-            tokio::join!(exchange, connection)
-        })
-        .await
-        .expect("no answer in time");
+        let (answer, _) =
+            tokio::time::timeout(PATIENCE, async { tokio::join!(exchange, connection) })
+                .await
+                .expect("no answer in time");
         answer
     }
 
@@ -263,8 +268,11 @@ pub fn gone(pid: u32) {
 pub fn offer(codecs: &str) -> String {
     let fingerprint = ["AB"; 32].join(":");
     let (payloads, maps) = match codecs {
-        "h264" => ("102", "a=rtpmap:102 H264/90000\r\na=fmtp:102 level-asymmetry-allowed=1;\
-                    packetization-mode=1;profile-level-id=42e01f\r\na=rtcp-fb:102 nack pli\r\n"),
+        "h264" => (
+            "102",
+            "a=rtpmap:102 H264/90000\r\na=fmtp:102 level-asymmetry-allowed=1;\
+                    packetization-mode=1;profile-level-id=42e01f\r\na=rtcp-fb:102 nack pli\r\n",
+        ),
         "vp8" => ("96", "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n"),
         "av1" => ("45", "a=rtpmap:45 AV1/90000\r\n"),
         other => panic!("{other}"),
