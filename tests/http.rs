@@ -4,6 +4,8 @@
 
 #[path = "http/api.rs"]
 mod api;
+#[path = "http/connections.rs"]
+mod connections;
 #[path = "http/doors.rs"]
 mod doors;
 #[path = "http/refusals.rs"]

@@ -78,7 +78,7 @@ impl Client {
             return serde_json::from_slice(&body).map_err(|error| unreachable(error.to_string()));
         }
         match serde_json::from_slice::<ProblemDocument>(&body) {
-            Ok(problem) => Err(CtlError::Problem(problem)),
+            Ok(problem) => Err(CtlError::Problem(Box::new(problem))),
             Err(_) => Err(unreachable(format!("{path}: {status}"))),
         }
     }

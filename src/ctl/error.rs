@@ -21,7 +21,7 @@ pub(super) enum CtlError {
     /// Nobody answers on the control socket, or not as the service would.
     Unreachable(PathBuf, String),
     /// The service refused.
-    Problem(ProblemDocument),
+    Problem(Box<ProblemDocument>),
     /// Not done, for a reason that needs no service.
     Failed(String),
     /// Stdout cannot be written.

@@ -19,29 +19,29 @@ use tower::ServiceExt;
 
 use super::service::DEMO;
 
-pub struct Routes {
-    pub registry: Registry,
-    pub server: Server,
+pub(super) struct Routes {
+    pub(super) registry: Registry,
+    pub(super) server: Server,
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// Holds it against a problem document of this status and code.
-    pub fn is_problem(&self, status: u16, code: &str) -> &Self {
+    pub(super) fn is_problem(&self, status: u16, code: &str) -> &Self {
         let body = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status.as_u16(), status, "{body}");
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -56,7 +56,7 @@ impl Answer {
 }
 
 impl Routes {
-    pub fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options) -> Self {
         let config = Config::from_text(DEMO).unwrap();
         let tasks = TaskTracker::new();
         let nowhere = PathBuf::from("/nowhere/shutter-media");
@@ -65,11 +65,11 @@ impl Routes {
         Self { server: Server::new(registry.clone(), options), registry }
     }
 
-    pub fn plain() -> Self {
+    pub(super) fn plain() -> Self {
         Self::new(Options::default())
     }
 
-    pub async fn ask(
+    pub(super) async fn ask(
         &self,
         method: Method,
         path: &str,
@@ -86,17 +86,17 @@ impl Routes {
         ask(self.server.guarded(true), request.body(body.into()).unwrap()).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, &[], "").await
     }
 
-    pub async fn offer(&self, camera: &str, sdp: impl Into<Body>) -> Answer {
+    pub(super) async fn offer(&self, camera: &str, sdp: impl Into<Body>) -> Answer {
         let headers = [("content-type", "application/sdp")];
         self.ask(Method::POST, &format!("/whep/{camera}"), &headers, sdp).await
     }
 }
 
-pub async fn ask(routes: Router, request: Request<Body>) -> Answer {
+pub(super) async fn ask(routes: Router, request: Request<Body>) -> Answer {
     let (parts, body) = routes.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Answer { status: parts.status, headers: parts.headers, body }
