@@ -214,6 +214,11 @@ $('dismiss').addEventListener('click', () => {
   dismiss();
   $(viewing ? 'stop' : 'watch').focus();
 });
+$('notes').addEventListener('click', () => {
+  const shown = $('notes').getAttribute('aria-pressed') !== 'true';
+  $('notes').setAttribute('aria-pressed', String(shown));
+  $('timeline').dataset.notes = shown ? 'shown' : '';
+});
 $('camera').addEventListener('change', () => draw());
 for (const choice of [$('role-answerer'), $('role-offerer')]) {
   choice.addEventListener('change', () => timeline.reset(role()));

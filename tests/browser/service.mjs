@@ -78,8 +78,8 @@ export class Service {
     });
   }
 
-  get(path) {
-    return fetch(this.address + path, { signal: AbortSignal.timeout(DEADLINE_MS) });
+  get(path, signal = AbortSignal.timeout(DEADLINE_MS)) {
+    return fetch(this.address + path, { signal });
   }
 
   async json(path) {
@@ -90,21 +90,30 @@ export class Service {
 
   /** The camera's entry of `/api/v1/cameras`. */
   async camera(name = CAMERA.name) {
-    const answer = await this.json('/api/v1/cameras');
-    return (answer.cameras ?? answer).find((camera) => camera.name === name);
+    const { cameras } = await this.json('/api/v1/cameras');
+    return cameras.find((camera) => camera.name === name);
   }
 
   /** Waits, by long poll, for a status that is `wanted`. */
   async status(wanted, what) {
+    const abort = new AbortController();
+    let status;
     const follow = async () => {
-      let status = await this.json('/api/v1/status');
+      status = await this.json('/api/v1/status');
       while (!wanted(status)) {
-        const response = await this.get(`/api/v1/status?after=${status.serial}`);
-        if (response.status === 200) status = await response.json();
+        const response = await this.get(`/api/v1/status?after=${status.serial}`, abort.signal);
+        status = await response.json();
       }
       return status;
     };
-    return within(follow(), what);
+    try {
+      return await within(follow(), what);
+    } catch (error) {
+      error.message += `; last status: ${JSON.stringify(status)}`;
+      throw error;
+    } finally {
+      abort.abort();
+    }
   }
 
   /** Waits until the camera is observed closed and no session is alive. */
