@@ -124,12 +124,13 @@ async fn session(
 ) -> Answer<SessionStatus> {
     let session = find(&registry, &id)?;
     let Some(after) = after(asked)? else { return answer(session.status()) };
-    // Other sessions publish too: wait for a publication of this one.
+    // Other sessions publish too: wait for a publication of this one. A serial that has not been
+    // given out is of an earlier run.
     let deadline = Instant::now() + LONG_POLL;
-    let mut seen = registry.status().serial;
-    while session.status().serial == after {
-        match timeout_at(deadline, registry.changed(seen)).await {
-            Ok(status) => seen = status.serial,
+    let mut now = registry.status().serial;
+    while after <= now && session.status().serial <= after {
+        match timeout_at(deadline, registry.changed(now)).await {
+            Ok(status) => now = status.serial,
             Err(_) => break,
         }
     }

@@ -17,22 +17,38 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; media-src 'self' blob: mediastream:; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-const FILES: &[(&str, &str, &str)] = &[
-    ("/", "text/html; charset=utf-8", include_str!("../web/index.html")),
-    ("/icon.svg", "image/svg+xml", include_str!("../web/icon.svg")),
-    ("/timeline.css", "text/css; charset=utf-8", include_str!("../web/timeline.css")),
-    ("/viewer.css", "text/css; charset=utf-8", include_str!("../web/viewer.css")),
-    ("/cameras.js", "text/javascript; charset=utf-8", include_str!("../web/cameras.js")),
-    ("/figures.js", "text/javascript; charset=utf-8", include_str!("../web/figures.js")),
-    ("/peer.js", "text/javascript; charset=utf-8", include_str!("../web/peer.js")),
-    ("/problem.js", "text/javascript; charset=utf-8", include_str!("../web/problem.js")),
-    ("/status.js", "text/javascript; charset=utf-8", include_str!("../web/status.js")),
-    ("/steps.js", "text/javascript; charset=utf-8", include_str!("../web/steps.js")),
-    ("/timeline.js", "text/javascript; charset=utf-8", include_str!("../web/timeline.js")),
-    ("/viewer.js", "text/javascript; charset=utf-8", include_str!("../web/viewer.js")),
-    ("/websocket.js", "text/javascript; charset=utf-8", include_str!("../web/websocket.js")),
-    ("/whep.js", "text/javascript; charset=utf-8", include_str!("../web/whep.js")),
-];
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! files {
+    ($($path:literal: $media_type:ident $file:literal,)*) => {
+        /// Path, media type and text of every file of the page; a test holds the list against the
+        /// directory.
+        const FILES: &[(&str, &str, &str)] =
+            &[$(($path, $media_type, include_str!(concat!("../web/", $file))),)*];
+        #[cfg(test)]
+        const NAMES: &[&str] = &[$($file),*];
+    };
+}
+
+files! {
+    "/": HTML "index.html",
+    "/icon.svg": SVG "icon.svg",
+    "/viewer.css": STYLE "viewer.css",
+    "/timeline.css": STYLE "timeline.css",
+    "/viewer.js": SCRIPT "viewer.js",
+    "/cameras.js": SCRIPT "cameras.js",
+    "/figures.js": SCRIPT "figures.js",
+    "/peer.js": SCRIPT "peer.js",
+    "/problem.js": SCRIPT "problem.js",
+    "/status.js": SCRIPT "status.js",
+    "/steps.js": SCRIPT "steps.js",
+    "/timeline.js": SCRIPT "timeline.js",
+    "/websocket.js": SCRIPT "websocket.js",
+    "/whep.js": SCRIPT "whep.js",
+}
 
 /// The routes.
 pub fn router() -> Router {
@@ -71,4 +87,22 @@ fn file(headers: &HeaderMap, media_type: &'static str, text: &'static str, etag:
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
     (common, [(header::CONTENT_TYPE, media_type)], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web");
+        let mut files: Vec<String> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let mut served = NAMES.to_vec();
+        files.sort();
+        served.sort_unstable();
+        assert_eq!(served, files);
+    }
 }

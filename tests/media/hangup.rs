@@ -53,20 +53,22 @@ async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
         fifo.display()
     );
     let mut camera = CameraWorker::camera();
-    // The first buffer sleeps for an hour in its streaming thread, which leaving PAUSED waits for.
-    let launch = "videotestsrc name=camera is-live=true ! identity sleep-time=3600000000 \
-                  ! x264enc name=encoder";
-    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
+    camera.call(C::OpenCamera { launch, device: None, codec: Codec::H264 }).await;
     let create = camera.send(C::CreateSource).await;
-    // There is somebody to write to once the worker has opened it.
+    // Once it has taken a byte, it is inside a read for more.
     let write = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
-    let _writer = soon("the worker's opening of its source", async {
-        loop {
+    let _writer = soon("the worker's reading of its source", async {
+        let writer = loop {
             match rustix::fs::open(&fifo, write, mode) {
                 Ok(writer) => break writer,
                 Err(_) => tokio::task::yield_now().await,
             }
+        };
+        rustix::io::write(&writer, b"x").unwrap();
+        while rustix::io::ioctl_fionread(&writer).unwrap() > 0 {
+            tokio::task::yield_now().await;
         }
+        writer
     })
     .await;
     let stuck = camera.send(C::DestroySource).await;

@@ -8,7 +8,8 @@ use gst_webrtc::WebRTCRTPTransceiverDirection as Direction;
 use shutterd::lifecycle::{FaultCode, Role};
 use shutterd::wire::socket::link_pair;
 use shutterd::wire::{
-    CameraCommand, Codec, Connection, PeerCommand as P, PeerFact, Promise, SessionId, VideoTrack,
+    CameraCommand, Codec, Connection, PeerCommand as P, PeerFact, Promise, Reply, SessionId,
+    VideoTrack,
 };
 
 use crate::call::{Call, S, open, track};
@@ -298,4 +299,75 @@ async fn a_new_camera_takes_over_the_track_of_the_old() {
     assert!(after.frames > before.frames, "{before:?} {after:?}");
     eprintln!("measured: {after:?}");
     call.end(true).await;
+}
+
+/// A browser offers audio first, several profiles of H.264, each with its retransmission, and lets
+/// levels differ. The answer takes the payload type that the daemon chose, and no other.
+#[tokio::test]
+async fn a_browsers_offer_is_answered_with_the_chosen_payload_type() {
+    let mut peer = PeerWorker::peer();
+    let create = P::CreatePeer { session: S, role: Role::Answerer, ice_servers: Vec::new() };
+    peer.call(create).await;
+    let promise = Some(Promise { profile_level_id: Some("42c01e".into()) });
+    peer.call(track(Codec::H264, promise)).await;
+    let sdp = include_str!("browser-offer.sdp").replace('\n', "\r\n");
+    peer.call(P::SetRemoteOffer { session: S, sdp }).await;
+    let Reply::Sdp(answer) = peer.call(P::CreateAnswer { session: S }).await else {
+        panic!("no description")
+    };
+    let (audio, video) = answer.split_once("m=video").unwrap();
+    assert!(audio.contains("a=inactive"), "{answer}");
+    assert!(video.starts_with(" 9 UDP/TLS/RTP/SAVPF 108 109\r\n"), "{answer}");
+    for wanted in ["a=sendonly", "apt=108", "profile-level-id=42c01e", "a=ssrc:", "nack pli"] {
+        assert!(video.contains(wanted), "{wanted}: {answer}");
+    }
+    peer.call(P::DestroyPeer { session: S }).await;
+    assert_eq!(peer.ended().await.code(), Some(0));
+}
+
+/// A viewer that takes only what we do not send is told so, by a fault.
+#[tokio::test]
+async fn an_offer_without_our_codec_is_refused() {
+    let mut call = Call::new(Codec::H264, Role::Answerer).await;
+    call.viewer.watch_video(Codec::Vp8);
+    call.create_stream().await;
+    call.peer.call(track(Codec::H264, None)).await;
+    let sdp = call.viewer.offer().await;
+    let refused = match call.peer.try_call(P::SetRemoteOffer { session: S, sdp }).await {
+        Ok(_) => call.peer.try_call(P::CreateAnswer { session: S }).await.unwrap_err(),
+        Err(fault) => fault,
+    };
+    assert_eq!(refused.code, FaultCode::SdpNoVideo, "{refused}");
+    call.end(false).await;
+}
+
+fn entries(pid: u32, what: &str) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count()
+}
+
+/// A worker that carries many sessions, one after another, holds no more after the last than after
+/// the first.
+#[tokio::test]
+async fn sessions_leave_nothing_behind() {
+    let mut peer = PeerWorker::peer();
+    let create = |session| P::CreatePeer { session, role: Role::Offerer, ice_servers: Vec::new() };
+    peer.call(create(SessionId(1))).await;
+    let mut counts = Vec::new();
+    for n in 2..12 {
+        let session = SessionId(n);
+        peer.call(create(session)).await;
+        let promise = Some(Promise { profile_level_id: None });
+        let video = VideoTrack { codec: Codec::H264, payload: 96, promise };
+        peer.call(P::AddTracks { session, video }).await;
+        peer.call(P::CreateDataChannel { session }).await;
+        peer.call(P::CreateOffer { session }).await;
+        peer.call(P::DestroyPeer { session }).await;
+        counts.push((entries(peer.pid(), "fd"), entries(peer.pid(), "task")));
+    }
+    eprintln!("measured: descriptors and threads after each session {counts:?}");
+    let (first, last) = (counts[1], counts[9]);
+    // Threads of GStreamer's pool end some time after their last task.
+    assert!(last.0 <= first.0 + 2 && last.1 <= first.1 + 4, "{counts:?}");
+    peer.call(P::DestroyPeer { session: SessionId(1) }).await;
+    assert_eq!(peer.ended().await.code(), Some(0));
 }

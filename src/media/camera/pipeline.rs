@@ -74,8 +74,13 @@ pub(super) fn open(
 fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
     let mut context = gst::ParseContext::new();
     let flags = gst::ParseFlags::FATAL_ERRORS;
+    // The notation has caps between two elements only; a text may well end with them.
+    let whole = match ends_with_caps(launch) {
+        true => format!("{launch} ! capsfilter"),
+        false => launch.to_owned(),
+    };
     let parsed =
-        gst::parse::launch_full(launch, Some(&mut context), flags).map_err(
+        gst::parse::launch_full(&whole, Some(&mut context), flags).map_err(
             |error| match context.missing_elements().first() {
                 Some(missing) => elements::missing(missing),
                 None => invalid(error.to_string()),

@@ -278,6 +278,9 @@ impl Session {
                 if left.is_err() {
                     tracing::info!(session = %self.id, "the goodbye did not leave");
                 }
+                // Seen at the tap is not yet written to the socket.
+                let tap = Arc::clone(&self.tap);
+                self.stage.run(move |_, _| tap.settle()).await?;
             }
         }
         let destroy = |scene: &mut Scene, here: &_| match scene.take() {
