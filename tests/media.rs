@@ -12,8 +12,12 @@
 mod call;
 #[path = "media/camera.rs"]
 mod camera;
+#[path = "media/decoder.rs"]
+mod decoder;
 #[path = "media/hangup.rs"]
 mod hangup;
+#[path = "media/leftovers.rs"]
+mod leftovers;
 #[path = "media/peer.rs"]
 mod peer;
 #[path = "media/refusals.rs"]

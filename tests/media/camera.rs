@@ -87,10 +87,10 @@ async fn a_link_begins_with_caps_and_a_keyframe_that_has_its_parameter_sets() {
 
 #[tokio::test]
 async fn a_slow_link_loses_whole_units_and_resumes_at_a_keyframe_while_the_other_sees_no_gap() {
-    let mut camera = running(Codec::Vp8).await;
+    let mut camera = running(Codec::H264).await;
     let (mut slow, _) = attach(&mut camera, A).await;
     let (mut quick, _) = attach(&mut camera, B).await;
-    // As VP8 at 30 frames per second: 8 units of the queue and what the socket takes.
+    // Long enough for the slow one to fill its queue of 8 units and its socket.
     let mut times = Vec::new();
     while times.len() < 240 {
         let (header, _) = quick.next().await.unwrap();

@@ -2,7 +2,7 @@
 //! A viewer: a webrtcbin of this process that receives, and counts what arrives on its socket.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use gst::glib;
 use gst::prelude::*;
@@ -14,6 +14,7 @@ use gst_webrtc::{
 use shutterd::wire::{Candidate, Codec};
 use tokio::sync::{mpsc, watch};
 
+use crate::decoder::receive;
 use crate::worker::soon;
 
 /// What arrives.
@@ -280,35 +281,4 @@ impl Drop for Viewer {
     fn drop(&mut self) {
         set_state(&self.pipeline, gst::State::Null);
     }
-}
-
-/// Takes RTP apart as far as is needed to know a keyframe.
-fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, to: &mpsc::UnboundedSender<Sight>) {
-    if pad.direction() != gst::PadDirection::Src {
-        return;
-    }
-    let caps = pad.current_caps().unwrap();
-    let name = caps.structure(0).unwrap().get::<String>("encoding-name").unwrap();
-    let depay = match name.as_str() {
-        "H264" => "rtph264depay",
-        "VP8" => "rtpvp8depay",
-        _ => return,
-    };
-    let depay = gst::ElementFactory::make(depay).build().unwrap();
-    let sink = gst::ElementFactory::make("fakesink").property("sync", false).build().unwrap();
-    pipeline.add_many([&depay, &sink]).unwrap();
-    depay.link(&sink).unwrap();
-    let to = to.clone();
-    let seen = AtomicU64::new(0);
-    sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        if seen.fetch_add(1, Ordering::Relaxed) == 0 {
-            let flags = info.buffer().unwrap().flags();
-            let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
-            let _ = to.send(Sight::FirstUnit { keyframe });
-        }
-        gst::PadProbeReturn::Ok
-    });
-    pad.link(&depay.static_pad("sink").unwrap()).unwrap();
-    depay.sync_state_with_parent().unwrap();
-    sink.sync_state_with_parent().unwrap();
 }

@@ -5,6 +5,7 @@ mod capture;
 mod fanout;
 mod formats;
 mod keyframes;
+mod launch;
 mod outlet;
 mod pipeline;
 
@@ -140,8 +141,8 @@ impl Camera {
     async fn prepare(&self, names: Vec<String>) -> Result<(), Fault> {
         self.stage
             .run(move |_, _| {
-                for tail in pipeline::TAIL.iter().copied().chain(names.iter().map(String::as_str)) {
-                    drop(elements::make(tail)?);
+                for name in launch::TAIL.iter().copied().chain(names.iter().map(String::as_str)) {
+                    drop(elements::make(name)?);
                 }
                 Ok(())
             })

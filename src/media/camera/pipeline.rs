@@ -13,13 +13,10 @@ use tokio::sync::{oneshot, watch};
 use super::capture::{self, Progress};
 use super::fanout::Fanout;
 use super::formats;
+use super::launch::{self, invalid};
 use crate::media::control::Reporter;
-use crate::media::elements;
 use crate::media::failure;
 use crate::media::state::OnStage;
-
-/// The elements that are added to every pipeline text.
-pub(super) const TAIL: &[&str] = &["h264parse", "capsfilter", "appsink"];
 
 /// Where the pipeline's callbacks send to.
 #[derive(Debug)]
@@ -44,19 +41,19 @@ pub(super) struct Pipeline {
 /// that closing finds it.
 pub(super) fn open(
     scene: &mut Option<Pipeline>,
-    launch: &str,
+    text: &str,
     device: Option<&Path>,
     codec: Codec,
     wiring: Wiring,
     here: &OnStage,
 ) -> Result<(), Fault> {
-    let pipeline = parse(launch)?;
-    let camera = named(&pipeline, "camera")?;
-    named(&pipeline, "encoder")?;
+    let pipeline = launch::parse(text)?;
+    let camera = launch::named(&pipeline, "camera")?;
+    launch::named(&pipeline, "encoder")?;
     if let Some(sink) = pipeline.iterate_sinks().into_iter().flatten().next() {
         return Err(invalid(format!("it has a sink of its own, `{}`", sink.name())));
     }
-    let sink = add_tail(&pipeline, codec)?;
+    let sink = launch::add_tail(&pipeline, codec)?;
     // Every pipeline of every worker runs on the monotonic clock, so that times need no
     // translation on their way between processes.
     pipeline.use_clock(Some(&gst::SystemClock::obtain()));
@@ -69,84 +66,6 @@ pub(super) fn open(
     let at = device.map(|d| format!(" ({})", d.display())).unwrap_or_default();
     open.ready(here).map_err(|fault| Fault { detail: fault.detail + &at, ..fault })?;
     formats::check(&open.camera)
-}
-
-fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
-    let mut context = gst::ParseContext::new();
-    let flags = gst::ParseFlags::FATAL_ERRORS;
-    // The notation has caps between two elements only; a text may well end with them.
-    let whole = match ends_with_caps(launch) {
-        true => format!("{launch} ! capsfilter"),
-        false => launch.to_owned(),
-    };
-    let parsed =
-        gst::parse::launch_full(&whole, Some(&mut context), flags).map_err(
-            |error| match context.missing_elements().first() {
-                Some(missing) => elements::missing(missing),
-                None => invalid(error.to_string()),
-            },
-        )?;
-    // A text of a single element gives that element and no pipeline.
-    parsed.downcast().map_err(|_| invalid("it is one element, not a chain".into()))
-}
-
-fn ends_with_caps(launch: &str) -> bool {
-    let last = launch.rsplit('!').next().unwrap_or_default().trim_start();
-    let name = last.split(|c: char| c == ',' || c == '(' || c.is_whitespace()).next();
-    name.is_some_and(|name| name.contains('/') && !name.contains('='))
-}
-
-fn named(pipeline: &gst::Pipeline, name: &str) -> Result<gst::Element, Fault> {
-    pipeline.by_name(name).ok_or_else(|| invalid(format!("it has no element with name={name}")))
-}
-
-fn invalid(detail: String) -> Fault {
-    Fault::new(FaultCode::PipelineInvalid, detail)
-}
-
-/// The end of every pipeline: whole access units with parameter sets at each keyframe. As `avc`,
-/// for then the caps have `codec_data` and a payloader knows its own caps without any data.
-fn add_tail(pipeline: &gst::Pipeline, codec: Codec) -> Result<gst_app::AppSink, Fault> {
-    let end = pipeline
-        .find_unlinked_pad(gst::PadDirection::Src)
-        .ok_or_else(|| invalid("no output is left open for the encoded stream".into()))?;
-    let sink = elements::make("appsink")?;
-    sink.set_property("name", "shutterd-sink");
-    sink.set_property("sync", false);
-    // The last sample would keep a buffer of the encoder, and with it the camera.
-    sink.set_property("enable-last-sample", false);
-    sink.set_property("max-buffers", 2u32);
-    sink.set_property("drop", true);
-    let mut chain = Vec::new();
-    if codec == Codec::H264 {
-        let parser = elements::make("h264parse")?;
-        parser.set_property("config-interval", -1i32);
-        let filter = elements::make("capsfilter")?;
-        let caps = gst::Caps::builder("video/x-h264")
-            .field("stream-format", "avc")
-            .field("alignment", "au")
-            .build();
-        filter.set_property("caps", caps);
-        chain.extend([parser, filter]);
-    } else {
-        sink.set_property("caps", gst::Caps::new_empty_simple("video/x-vp8"));
-    }
-    chain.push(sink.clone());
-    let no_link = |error: gst::glib::BoolError| {
-        invalid(format!("its output is not {} that can be taken: {error}", codec.encoding_name()))
-    };
-    pipeline.add_many(&chain).map_err(no_link)?;
-    gst::Element::link_many(&chain).map_err(no_link)?;
-    let first = chain.first().and_then(|e| e.static_pad("sink"));
-    let first = first.ok_or_else(|| invalid("the tail has no input".into()))?;
-    end.link(&first).map_err(|error| {
-        invalid(format!("its output is not {}: {error}", codec.encoding_name()))
-    })?;
-    if let Some(pad) = pipeline.find_unlinked_pad(gst::PadDirection::Src) {
-        let owner = pad.parent_element().map(|e| e.name().to_string()).unwrap_or_default();
-        return Err(invalid(format!("`{owner}` has a second output that leads nowhere")));
-    }
-    sink.downcast().map_err(|_| invalid("appsink is something else here".into()))
 }
 
 /// Messages are read where they are posted and none is kept: a message holds its element.
@@ -285,19 +204,5 @@ impl Pipeline {
                 Err(Fault::new(FaultCode::CameraWedged, "the pipeline is still referenced"))
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ends_with_caps;
-
-    #[test]
-    fn caps_at_the_end_are_told_from_elements() {
-        assert!(ends_with_caps("a ! x264enc ! video/x-h264,profile=baseline"));
-        assert!(ends_with_caps("a ! x264enc !\n video/x-raw(memory:DMABuf), width=1\n"));
-        assert!(!ends_with_caps("a ! video/x-h264 ! h264parse"));
-        assert!(!ends_with_caps("v4l2src device=/dev/video0"));
-        assert!(!ends_with_caps(""));
     }
 }

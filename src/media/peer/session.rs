@@ -8,10 +8,9 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use gst::prelude::*;
 use gst_webrtc::WebRTCSDPType;
 use shutterd::lifecycle::{Fault, FaultCode};
-use shutterd::wire::{PeerCommand, PeerFact, Reply, SessionId, VideoTrack, ViewerStats};
+use shutterd::wire::{PeerCommand, PeerFact, Reply, SessionId, VideoTrack};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +18,6 @@ use tokio_util::task::TaskTracker;
 use super::connection::{self, Scene};
 use super::link::{self, Link};
 use super::negotiation::{self, describe, on};
-use super::promise::promise;
 use super::signs::Signs;
 use super::tap::Tap;
 use super::tracks::Feed;
@@ -168,7 +166,7 @@ impl Session {
                 on(&self.stage, move |peer| peer.send_text(&text)).await?;
                 done
             }
-            C::Stats { .. } => Reply::Stats(self.stats().await?),
+            C::Stats { .. } => Reply::Stats(stats::read(&self.stage, &self.feed, &self.tap).await?),
         }))
     }
 
@@ -271,17 +269,7 @@ impl Session {
             link.close().await;
         }
         if self.signs.is_connected() {
-            let said = self.stage.run(|scene, _| scene.as_ref().is_some_and(goodbye::say)).await?;
-            if said {
-                // Best effort: the record leaves within a millisecond, or the viewer has to find out.
-                let left = tokio::time::timeout(goodbye::BOUND, self.tap.await_alert()).await;
-                if left.is_err() {
-                    tracing::info!(session = %self.id, "the goodbye did not leave");
-                }
-                // Seen at the tap is not yet written to the socket.
-                let tap = Arc::clone(&self.tap);
-                self.stage.run(move |_, _| tap.settle()).await?;
-            }
+            goodbye::say(&self.stage, &self.tap).await?;
         }
         let destroy = |scene: &mut Scene, here: &_| match scene.take() {
             Some(peer) => peer.destroy(here),
@@ -292,22 +280,5 @@ impl Session {
         self.tasks.wait().await;
         tracing::debug!(session = %self.id, "destroyed");
         destroyed
-    }
-
-    async fn stats(&self) -> Result<ViewerStats, Fault> {
-        let (asked, reply) = promise();
-        on(&self.stage, move |peer| {
-            let pad = None::<gst::Pad>;
-            peer.webrtc.emit_by_name::<()>("get-stats", &[&pad, &asked]);
-            Ok(())
-        })
-        .await?;
-        let (frames, frames_dropped) = self.feed.totals();
-        let (packets_sent, bytes_sent) = self.tap.totals();
-        let mut figures =
-            ViewerStats { frames, frames_dropped, bytes_sent, packets_sent, ..Default::default() };
-        let reply = reply.reply(FaultCode::NegotiationFailed).await?;
-        stats::add_reports(&mut figures, &reply);
-        Ok(figures)
     }
 }

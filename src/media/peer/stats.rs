@@ -1,11 +1,42 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Live figures: what has left is counted at the tap; what the viewer reports comes from webrtcbin.
 
+use gst::prelude::*;
 use gst_webrtc::WebRTCStatsType;
+use shutterd::lifecycle::{Fault, FaultCode};
 use shutterd::wire::ViewerStats;
 
+use super::connection::Scene;
+use super::negotiation::on;
+use super::promise::promise;
+use super::tap::Tap;
+use super::tracks::Feed;
+use crate::media::state::Stage;
+
+/// Reads them.
+pub(super) async fn read(
+    stage: &Stage<Scene>,
+    feed: &Feed,
+    tap: &Tap,
+) -> Result<ViewerStats, Fault> {
+    let (asked, reply) = promise();
+    on(stage, move |peer| {
+        let pad = None::<gst::Pad>;
+        peer.webrtc.emit_by_name::<()>("get-stats", &[&pad, &asked]);
+        Ok(())
+    })
+    .await?;
+    let (frames, frames_dropped) = feed.totals();
+    let (packets_sent, bytes_sent) = tap.totals();
+    let mut figures =
+        ViewerStats { frames, frames_dropped, bytes_sent, packets_sent, ..Default::default() };
+    let reply = reply.reply(FaultCode::NegotiationFailed).await?;
+    add_reports(&mut figures, &reply);
+    Ok(figures)
+}
+
 /// Adds the viewer's receiver reports, from a reply to `get-stats`.
-pub(super) fn add_reports(stats: &mut ViewerStats, reply: &gst::StructureRef) {
+fn add_reports(stats: &mut ViewerStats, reply: &gst::StructureRef) {
     for (_, value) in reply.iter() {
         let Ok(entry) = value.get::<gst::Structure>() else { continue };
         if entry.get::<WebRTCStatsType>("type") != Ok(WebRTCStatsType::RemoteInboundRtp) {
