@@ -13,7 +13,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 BUILD_PACKAGES := pkg-config gcc libc6-dev ca-certificates \
 	libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
 RUN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-	gstreamer1.0-plugins-ugly gstreamer1.0-nice
+	gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-x
 TEST_PACKAGES := chromium fonts-dejavu-core gstreamer1.0-tools binutils nodejs npm procps
 LINT_PACKAGES := shellcheck
 

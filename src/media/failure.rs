@@ -72,6 +72,11 @@ pub(crate) fn of_peer(message: &gst::message::Error) -> Fault {
     Fault::new(code, format!("{source}: {}", message.error()))
 }
 
+/// Whether the error is one of the data channel's transport alone.
+pub(crate) fn is_of_data_channel(message: &gst::message::Error) -> bool {
+    message.src().is_some_and(|source| source.name().starts_with("sctp"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

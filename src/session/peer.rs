@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 use super::viewer::Outbox;
-use crate::lifecycle::{self, Cause, Event, Fault, FaultCode, Role};
+use crate::lifecycle::{self, Cause, Event, Fault, FaultCode, Role, StopReason};
 use crate::wire::{Connection, PeerCommand, PeerFact, Reply, SessionId};
 use crate::worker::{self, Spares, Worker};
 
@@ -138,7 +138,11 @@ async fn hear(
                 tracing::debug!(%session, ?state, "connection");
                 match state {
                     Connection::Failed => lost(FaultCode::IceFailed, "ICE found no path"),
-                    Connection::Closed => lost(FaultCode::DtlsClosed, "closed by the viewer"),
+                    // A goodbye: who goes in silence is not heard here.
+                    Connection::Closed => {
+                        let by = StopReason::Viewer;
+                        let _ = events.send(Event::Stop(Cause::Requested { by }));
+                    }
                     // A path that is lost may be found again; silence has its own fact.
                     Connection::Connecting | Connection::Connected | Connection::Disconnected => {}
                 }

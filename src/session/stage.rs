@@ -198,8 +198,21 @@ impl SessionStage {
         let attached = self.camera.attach(session, camera);
         let known = self.peer.call(PeerCommand::CreateStream { session }, Some(peer));
         let (caps, _) = tokio::try_join!(attached, known)?;
-        Ok(Done::noted(caps))
+        tracing::debug!(caps);
+        Ok(Done::noted(in_short(&caps)))
     }
+}
+
+/// The stream's caps as a person reads them: media type, profile, level, size.
+fn in_short(caps: &str) -> String {
+    let mut fields = caps.split(", ");
+    let kind = fields.next().unwrap_or_default().to_owned();
+    let wanted = ["profile", "level", "width", "height"];
+    let value = |field: &str| {
+        let (name, value) = field.split_once('=')?;
+        wanted.contains(&name).then(|| value.split(')').next_back().unwrap_or(value).to_owned())
+    };
+    fields.filter_map(value).fold(kind, |text, value| text + " " + &value)
 }
 
 /// What the pipeline file promises is needed only while the camera has not run.

@@ -211,6 +211,10 @@ fn watch_bus(pipeline: &gst::Pipeline, signs: &Arc<Signs>, stage: &Stage<Scene>)
     let (signs, stage) = (Arc::clone(signs), stage.clone());
     bus.set_sync_handler(move |_, message| {
         match message.view() {
+            // The data channel ends with its viewer, which DTLS tells; the picture needs no SCTP.
+            gst::MessageView::Error(error) if failure::is_of_data_channel(error) => {
+                tracing::debug!(error = %error.error(), "data channel");
+            }
             gst::MessageView::Error(error) => signs.failed(failure::of_peer(error)),
             // Unanswered, every packet would be sent without knowing its latency.
             gst::MessageView::Latency(_) => stage.post(|scene, _| {
