@@ -128,7 +128,7 @@ mod tests {
         }
         assert!(!policy.knows_host(None));
         assert!(OriginPolicy::new(&[], false).knows_host(Some("headset.lan")));
-        assert!(super::tests::policy(&["*"]).knows_host(Some("evil.example")));
+        assert!(self::policy(&["*"]).knows_host(Some("evil.example")));
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
             assert_eq!(standing(foreign, "localhost:8787"), Standing::Foreign, "{foreign}");
         }
         assert_eq!(policy.standing("null", Some("null")), Standing::Foreign);
-        assert_eq!(super::tests::policy(&["*"]).standing("null", None), Standing::Allowed);
+        assert_eq!(self::policy(&["*"]).standing("null", None), Standing::Allowed);
     }
 
     proptest! {

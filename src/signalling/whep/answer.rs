@@ -96,6 +96,7 @@ mod tests {
         for word in said {
             sender.send(word).unwrap();
         }
+        drop(sender);
         gather(&mut words).await
     }
 
