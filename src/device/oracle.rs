@@ -58,23 +58,29 @@ fn look(proc: &Path, path: &Path) -> Observation {
         Ok(node) => node,
         Err(fault) => return Observation::Absent(fault),
     };
-    let found = match holders(proc, node.number) {
+    // The probe is over, its own descriptor closed, before the holders are counted.
+    let probed = v4l2::probe(path);
+    match holders(proc, node.number) {
         Ok(mut found) => {
-            // This process has the node open only while it asks the driver, below.
+            // This process has the node open only while another look of its own is probing.
             found.seen.retain(|holder| holder.pid != std::process::id());
-            found
+            verdict(probed, found.seen)
         }
         Err(error) => {
             tracing::error!(%error, "cannot read {}", proc.display());
-            return Observation::Held(Vec::new());
+            Observation::Held(Vec::new())
         }
-    };
-    if !found.seen.is_empty() {
-        return Observation::Held(found.seen);
     }
-    match v4l2::probe(path) {
+}
+
+/// A node that is no camera is not ours to judge. Otherwise a holder counts whatever the driver
+/// says: a device that is gone is still held by who has it open.
+fn verdict(probed: Result<(), Fault>, seen: Vec<Holder>) -> Observation {
+    match probed {
+        Err(fault) if fault.code == FaultCode::NotACamera => Observation::Absent(fault),
+        _ if !seen.is_empty() => Observation::Held(seen),
         Ok(()) => Observation::Closed,
-        Err(fault) if fault.code == FaultCode::CameraBusy => Observation::Held(Vec::new()),
+        Err(fault) if fault.code == FaultCode::CameraBusy => Observation::Held(seen),
         Err(fault) => Observation::Absent(fault),
     }
 }
@@ -97,14 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn a_held_node_names_its_holder() {
-        let tree = tempfile::tempdir().unwrap();
-        let process = tree.path().join("4711");
-        std::fs::create_dir_all(process.join("fd")).unwrap();
-        std::fs::write(process.join("comm"), "cheese\n").unwrap();
-        std::os::unix::fs::symlink("/dev/null", process.join("fd/9")).unwrap();
-        let seen = look(tree.path(), Path::new("/dev/null"));
-        assert_eq!(seen.held_by(), "held by cheese (pid 4711)");
-        assert!(!seen.is_closed());
+    fn the_verdict_needs_both_looks() {
+        let holder = || vec![Holder { pid: 4711, command: "cheese".into() }];
+        let failed = |code| Err(Fault::new(code, "planted"));
+        assert_eq!(verdict(Ok(()), vec![]), Observation::Closed);
+        let held = verdict(Ok(()), holder());
+        assert_eq!(held.held_by(), "held by cheese (pid 4711)");
+        // Unplugged, and still open somewhere: not closed.
+        assert_eq!(verdict(failed(FaultCode::CameraMissing), holder()), held);
+        assert!(verdict(failed(FaultCode::CameraMissing), vec![]).is_closed());
+        let hidden = verdict(failed(FaultCode::CameraBusy), vec![]);
+        assert_eq!(hidden.held_by(), "held by a process of another user");
+        assert!(verdict(failed(FaultCode::NotACamera), holder()).is_closed());
+    }
+
+    #[test]
+    fn a_node_that_is_no_camera_says_so_whoever_has_it_open() {
+        let Observation::Absent(fault) = look(Path::new("/proc"), Path::new("/dev/null")) else {
+            panic!()
+        };
+        assert_eq!(fault.code, FaultCode::NotACamera);
     }
 }

@@ -124,7 +124,9 @@ impl Camera {
         let waited = asked.elapsed();
         run.opened.clone().await?;
         self.become_open(&run);
-        Ok((Done { note: self.shared_with(session), waited }, run.lost.subscribe()))
+        let worker = || run.worker().map(|worker| format!("worker {}", worker.pid()));
+        let note = self.shared_with(session).or_else(worker);
+        Ok((Done { note, waited }, run.lost.subscribe()))
     }
 
     /// `create-source`: frames flow.
@@ -187,20 +189,21 @@ impl Camera {
             GivenBack::Kept(others) => return Ok(kept_for(others)),
             GivenBack::Last(run) => run,
         };
-        let mut note = "nothing was opened".to_owned();
-        if let Some(worker) = run.worker() {
-            if !confirming && !worker.is_gone() {
-                worker.call(CameraCommand::CloseCamera, None).await?;
-            }
-            let exit = worker.reaped().await;
-            note = format!("worker {} ended, {exit}", worker.pid());
+        let Some(worker) = run.worker() else {
+            // Refused before a worker was taken: whoever holds it, we never did.
+            self.closed(&run);
+            return Ok(Done::noted("nothing was opened"));
+        };
+        if !confirming && !worker.is_gone() {
+            worker.call(CameraCommand::CloseCamera, None).await?;
         }
+        let exit = worker.reaped().await;
         let seen = observe(self.config.device.clone()).await;
         if !seen.is_closed() {
             return Err(self.wedged_by(&seen));
         }
         self.closed(&run);
-        Ok(Done::noted(note))
+        Ok(Done::noted(format!("worker {} ended, {exit}", worker.pid())))
     }
 
     /// Kills the worker, if `session` is the one that closes the camera: one session's trouble is

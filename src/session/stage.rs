@@ -158,19 +158,16 @@ impl Stage for SessionStage {
 }
 
 impl SessionStage {
-    /// Changes the status, under a new serial number.
+    /// Changes the status, under a new serial number. Both under the serial's lock: whoever reads
+    /// the number finds the status that belongs to it.
     fn update(&self, change: impl FnOnce(&mut SessionStatus)) {
-        let mut serial = 0;
-        self.serial.send_modify(|now| {
-            *now += 1;
-            serial = *now;
+        self.serial.send_modify(|serial| {
+            *serial += 1;
+            self.status.send_modify(|status| {
+                change(status);
+                status.serial = *serial;
+            });
         });
-        self.status.send_modify(|status| {
-            change(status);
-            status.serial = serial;
-        });
-        // Whoever was woken by the serial before the status was in place looks again.
-        self.serial.send_modify(|_| {});
     }
 
     /// The last word, when nothing is owed any more.
