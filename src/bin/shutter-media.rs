@@ -2,6 +2,7 @@
 //! shutter-media: the worker process. `shutter-media camera` has the camera open and no network;
 //! `shutter-media peer` talks to a viewer and has no device. Both take their commands from the
 //! control socket on standard input, do one step at a time, report, and decide nothing.
+//! `shutter-media registry` brings GStreamer's plugin registry up to date, and ends.
 
 #[path = "../media/mod.rs"]
 mod media;
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("camera"), None) => media::run(media::WorkerRole::Camera),
         (Some("peer"), None) => media::run(media::WorkerRole::Peer),
+        (Some("registry"), None) => media::refresh_registry(),
         _ => media::usage(),
     }
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use shutterd::config::Config;
 use shutterd::daemon::signals::Signals;
-use shutterd::daemon::{Ending, log, serve};
+use shutterd::daemon::{Ending, inherited, log, serve};
 
 const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
@@ -28,6 +28,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    inherited::close();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The control socket's file: made and removed here.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use tokio::net::{UnixListener, UnixStream};
 
 /// Why the control socket could not be made.
@@ -26,20 +28,30 @@ pub enum ControlSocketError {
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    identity: (u64, u64),
+    /// Keeps the file's inode, so that its number is not given to another's file meanwhile.
+    inode: File,
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let inode = rustix::fs::open(path, flags, Mode::empty())?.into();
+        Ok(Self { path: path.to_owned(), inode })
+    }
+
+    fn is_ours(&self) -> io::Result<bool> {
+        let (ours, now) = (self.inode.metadata()?, std::fs::symlink_metadata(&self.path)?);
+        Ok((ours.dev(), ours.ino()) == (now.dev(), now.ino()))
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+        if self.is_ours().unwrap_or(false) {
             // The file of a socket that nobody listens on does no harm: the next start removes it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// Listens on `path`, mode 0660. What a service that is dead left there is removed; its directory
@@ -58,7 +70,7 @@ pub async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), ControlSock
         io::ErrorKind::AddrInUse => ControlSocketError::InUse(path.to_owned()),
         _ => failed(error),
     })?;
-    let file = SocketFile { path: path.to_owned(), identity: identity(path).map_err(failed)? };
+    let file = SocketFile::of(path).map_err(failed)?;
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o660)).map_err(failed)?;
     Ok((listener, file))
 }

@@ -75,7 +75,9 @@ pub async fn serve(
         tasks.clone(),
     ));
     let registry = Registry::new(&config, Arc::clone(&spares), tasks.clone());
-    spares.replenish();
+    let closing = CancellationToken::new();
+    let (first, ending) = (Arc::clone(&spares), closing.clone());
+    tasks.spawn(async move { ending.run_until_cancelled(first.prepare()).await });
 
     let server = Server::new(
         registry.clone(),
@@ -84,7 +86,6 @@ pub async fn serve(
             ice_servers: config.webrtc.ice_servers.clone(),
         },
     );
-    let closing = CancellationToken::new();
     let serving = async {
         let (tcp, ()) = tokio::join!(
             server.serve_tcp(listener, closing.clone()),

@@ -46,8 +46,22 @@ pub(crate) enum WorkerRole {
 /// Says how the worker is started, and that this was not it.
 pub(crate) fn usage() -> ExitCode {
     log_to_stderr();
-    tracing::error!("usage: shutter-media camera|peer, with the control socket on standard input");
+    tracing::error!(
+        "usage: shutter-media camera|peer, with the control socket on standard input, or registry"
+    );
     ExitCode::from(EX_USAGE)
+}
+
+/// Brings GStreamer's plugin registry up to date.
+pub(crate) fn refresh_registry() -> ExitCode {
+    log_to_stderr();
+    match gst::init() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "no plugin registry");
+            ExitCode::from(EX_UNAVAILABLE)
+        }
+    }
 }
 
 /// Runs the worker until its work is done.

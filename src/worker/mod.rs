@@ -13,6 +13,7 @@
 //! worker ends by itself.
 
 pub mod process;
+pub mod registry;
 pub mod role;
 pub mod spares;
 

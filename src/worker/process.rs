@@ -41,16 +41,23 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program` with `args`; `stdin` becomes its standard input.
+    /// Starts `program` with `args`, and `variables` added to its environment; `stdin` becomes its
+    /// standard input.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn spawn(program: &Path, args: &[&OsStr], stdin: OwnedFd) -> io::Result<Self> {
+    pub fn spawn(
+        program: &Path,
+        args: &[&OsStr],
+        variables: &[(&str, &str)],
+        stdin: OwnedFd,
+    ) -> io::Result<Self> {
         let child = Command::new(program)
             .args(args)
             .stdin(Stdio::from(stdin))
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
+            .envs(variables.iter().copied())
             .spawn()?;
         // The child is ours and not reaped yet, so its pid is still its own.
         let pid = Pid::from_child(&child);
@@ -108,7 +115,7 @@ mod tests {
     fn sleeper() -> (Process, OwnedFd) {
         let (ours, theirs) = control_pair().unwrap();
         let program = Path::new("/bin/cat");
-        (Process::spawn(program, &[], theirs).unwrap(), ours)
+        (Process::spawn(program, &[], &[], theirs).unwrap(), ours)
     }
 
     #[tokio::test]

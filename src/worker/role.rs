@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::process::{Exit, Process};
+use super::registry::KEEP_REGISTRY;
 use crate::lifecycle::{Fault, FaultCode};
 use crate::wire::socket::{ControlSocket, control_pair};
 use crate::wire::{CameraCommand, CameraFact, PeerCommand, PeerFact, Reply, Report, Request};
@@ -97,8 +98,8 @@ impl<R: Role> Worker<R> {
             Fault::new(FaultCode::WorkerUnavailable, detail)
         };
         let (ours, theirs) = control_pair().map_err(unavailable)?;
-        let process =
-            Process::spawn(program, &[OsStr::new(R::NAME)], theirs).map_err(unavailable)?;
+        let process = Process::spawn(program, &[OsStr::new(R::NAME)], KEEP_REGISTRY, theirs)
+            .map_err(unavailable)?;
         let socket = ControlSocket::new(ours).map_err(unavailable)?;
         let (calls, call_queue) = mpsc::unbounded_channel();
         let (facts, fact_queue) = mpsc::unbounded_channel();

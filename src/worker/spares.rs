@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use super::registry;
 use super::role::{Camera, Peer, Role, Worker};
 use crate::lifecycle::Fault;
 use crate::wire::{CameraCommand, PeerCommand};
@@ -29,7 +30,7 @@ pub struct Spares {
 
 impl Spares {
     /// Spares of `program`; none are kept unless `prewarm`. Nothing starts before
-    /// [`Spares::replenish`].
+    /// [`Spares::prepare`].
     pub fn new(program: PathBuf, elements: Vec<String>, prewarm: bool, tasks: TaskTracker) -> Self {
         let (camera, peer) = (Mutex::default(), Mutex::default());
         Self { program, elements, prewarm, tasks, camera, peer }
@@ -50,6 +51,13 @@ impl Spares {
     /// `worker-unavailable`.
     pub fn take_peer(&self) -> Result<Fresh<Peer>, Fault> {
         self.take(&self.peer)
+    }
+
+    /// The first spares, after the plugin registry is up to date. Dropping the future leaves the
+    /// service without spares until the first session.
+    pub async fn prepare(&self) {
+        registry::refresh(&self.program).await;
+        self.replenish();
     }
 
     /// Starts the spares that are missing. Called when a session runs or has ended, so that the
