@@ -82,7 +82,7 @@ impl OnStage {
     /// # Errors
     /// When the element refuses; why is on its bus.
     #[expect(clippy::disallowed_methods, reason = "the one place; it is never a tokio worker")]
-    pub(crate) fn set_state(
+    pub(crate) fn bring(
         &self,
         element: &gst::Element,
         state: gst::State,

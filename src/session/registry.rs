@@ -321,12 +321,22 @@ fn choose(camera: &Camera, negotiation: &Negotiation) -> Result<VideoTrack, Faul
     let of = |codecs: &[Codec]| match negotiation {
         Negotiation::ViewerOffers(offer) => {
             let chosen = offer.choose(codecs, profile)?;
-            Ok(VideoTrack { codec: chosen.codec, payload: chosen.payload, promise: None })
+            Ok(VideoTrack {
+                codec: chosen.codec,
+                payload: chosen.payload,
+                profile_level_id: chosen.profile_level_id,
+                promise: None,
+            })
         }
         Negotiation::DeviceOffers(takes) => codecs
             .iter()
             .find(|codec| takes.contains(codec))
-            .map(|&codec| VideoTrack { codec, payload: OFFERED_PAYLOAD, promise: None })
+            .map(|&codec| VideoTrack {
+                codec,
+                payload: OFFERED_PAYLOAD,
+                profile_level_id: None,
+                promise: None,
+            })
             .ok_or_else(|| {
                 let names = |list: &[Codec]| {
                     list.iter().map(|codec| codec.name()).collect::<Vec<_>>().join(", ")

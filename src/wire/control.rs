@@ -289,6 +289,9 @@ pub struct VideoTrack {
     pub codec: Codec,
     /// The payload type: the offer's when the viewer offers, ours otherwise.
     pub payload: u8,
+    /// H.264 in an answer: the profile and level of the offer's payload type, which the answer
+    /// repeats.
+    pub profile_level_id: Option<String>,
     /// What the description says of the stream when the camera has not run yet.
     pub promise: Option<Promise>,
 }

@@ -28,7 +28,9 @@ fn sdp(reply: Reply) -> String {
 }
 
 pub(crate) fn track(codec: Codec, promise: Option<Promise>) -> P {
-    P::AddTracks { session: S, video: VideoTrack { codec, payload: 108, promise } }
+    let profile_level_id = (codec == Codec::H264).then(|| "42e01f".to_owned());
+    let video = VideoTrack { codec, payload: 108, profile_level_id, promise };
+    P::AddTracks { session: S, video }
 }
 
 pub(crate) async fn open(codec: Codec) -> CameraWorker {

@@ -32,7 +32,7 @@ async fn a_worker_carries_several_sessions_and_ends_after_the_last() {
     let sessions = [SessionId(1), SessionId(2)];
     for session in sessions {
         let promise = Some(Promise { profile_level_id: None });
-        let video = VideoTrack { codec: Codec::H264, payload: 96, promise };
+        let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
         let asked = Instant::now();
         peer.call(P::CreatePeer { session, role: Role::Offerer, ice_servers: Vec::new() }).await;
         eprintln!("measured: create-peer, warm {:?}", asked.elapsed());
@@ -64,7 +64,7 @@ async fn sessions_leave_nothing_behind() {
         let session = SessionId(n);
         peer.call(create(session)).await;
         let promise = Some(Promise { profile_level_id: None });
-        let video = VideoTrack { codec: Codec::H264, payload: 96, promise };
+        let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
         peer.call(P::AddTracks { session, video }).await;
         peer.call(P::CreateDataChannel { session }).await;
         peer.call(P::CreateOffer { session }).await;

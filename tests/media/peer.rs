@@ -261,7 +261,8 @@ async fn a_new_camera_takes_over_the_track_of_the_old() {
 }
 
 /// A browser offers audio first, several profiles of H.264, each with its retransmission, and lets
-/// levels differ. The answer takes the payload type that the daemon chose, and no other.
+/// levels differ. The answer takes the payload type that the daemon chose, with its profile, and no
+/// other.
 #[tokio::test]
 async fn a_browsers_offer_is_answered_with_the_chosen_payload_type() {
     let mut peer = PeerWorker::peer();
@@ -277,7 +278,7 @@ async fn a_browsers_offer_is_answered_with_the_chosen_payload_type() {
     let (audio, video) = answer.split_once("m=video").unwrap();
     assert!(audio.contains("a=inactive"), "{answer}");
     assert!(video.starts_with(" 9 UDP/TLS/RTP/SAVPF 108 109\r\n"), "{answer}");
-    for wanted in ["a=sendonly", "apt=108", "profile-level-id=42c01e", "a=ssrc:", "nack pli"] {
+    for wanted in ["a=sendonly", "apt=108", "profile-level-id=42e01f", "a=ssrc:", "nack pli"] {
         assert!(video.contains(wanted), "{wanted}: {answer}");
     }
     peer.call(P::DestroyPeer { session: S }).await;

@@ -128,7 +128,7 @@ async fn answerer(session: SessionId) -> PeerWorker {
     let mut peer = PeerWorker::peer();
     peer.call(P::CreatePeer { session, role: Role::Answerer, ice_servers: Vec::new() }).await;
     let promise = Some(Promise { profile_level_id: Some("42e01f".into()) });
-    let video = VideoTrack { codec: Codec::H264, payload: 96, promise };
+    let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
     peer.call(P::AddTracks { session, video }).await;
     peer
 }

@@ -49,8 +49,7 @@ pub(super) fn invalid(detail: String) -> Fault {
 /// The end of every pipeline: whole access units with parameter sets at each keyframe. As `avc`,
 /// for then the caps have `codec_data` and a payloader knows its own caps without any data.
 pub(super) fn add_tail(pipeline: &gst::Pipeline, codec: Codec) -> Result<gst_app::AppSink, Fault> {
-    let end = pipeline
-        .find_unlinked_pad(gst::PadDirection::Src)
+    let end = open_end(pipeline)
         .ok_or_else(|| invalid("no output is left open for the encoded stream".into()))?;
     let sink = elements::make("appsink")?;
     sink.set_property("name", "shutterd-sink");
@@ -84,11 +83,18 @@ pub(super) fn add_tail(pipeline: &gst::Pipeline, codec: Codec) -> Result<gst_app
     end.link(&first).map_err(|error| {
         invalid(format!("its output is not {}: {error}", codec.encoding_name()))
     })?;
-    if let Some(pad) = pipeline.find_unlinked_pad(gst::PadDirection::Src) {
+    if let Some(pad) = open_end(pipeline) {
         let owner = pad.parent_element().map(|e| e.name().to_string()).unwrap_or_default();
         return Err(invalid(format!("`{owner}` has a second output that leads nowhere")));
     }
     sink.downcast().map_err(|_| invalid("appsink is something else here".into()))
+}
+
+/// An output of the pipeline's own elements that leads nowhere. Bins are not looked into: what is
+/// open inside a decodebin is its own business.
+fn open_end(pipeline: &gst::Pipeline) -> Option<gst::Pad> {
+    let elements = pipeline.iterate_elements().into_iter().flatten();
+    elements.flat_map(|element| element.src_pads()).find(|pad| !pad.is_linked())
 }
 
 #[cfg(test)]

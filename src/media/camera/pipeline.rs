@@ -138,7 +138,7 @@ impl Pipeline {
         state: gst::State,
         here: &OnStage,
     ) -> Result<(), Fault> {
-        match here.set_state(element, state) {
+        match here.bring(element, state) {
             Ok(_) => Ok(()),
             Err(_) => Err(match &*self.progress.borrow() {
                 Progress::Failed(fault) => fault.clone(),
@@ -184,7 +184,7 @@ impl Pipeline {
     /// reference that this process held to the device.
     pub(super) fn close(self, here: &OnStage) -> Result<(), Fault> {
         let Self { pipeline, camera, sink, .. } = self;
-        let refused = here.set_state(pipeline.upcast_ref(), gst::State::Null).is_err();
+        let refused = here.bring(pipeline.upcast_ref(), gst::State::Null).is_err();
         sink.set_callbacks(gst_app::AppSinkCallbacks::builder().build());
         if let Some(bus) = pipeline.bus() {
             bus.set_flushing(true);

@@ -9,7 +9,7 @@ use gst::prelude::*;
 use gst_webrtc::{
     WebRTCDataChannel, WebRTCICEGatheringState, WebRTCPeerConnectionState as PeerState,
 };
-use shutterd::lifecycle::{Fault, FaultCode};
+use shutterd::lifecycle::{Fault, FaultCode, Role};
 use shutterd::wire::Connection;
 
 use super::channel;
@@ -28,6 +28,7 @@ pub(super) type Scene = Option<Peer>;
 pub(super) struct Peer {
     pub(super) pipeline: gst::Pipeline,
     pub(super) webrtc: gst::Element,
+    pub(super) role: Role,
     pub(super) tracks: Option<Tracks>,
     pub(super) channel: Option<WebRTCDataChannel>,
     pub(super) signs: Arc<Signs>,
@@ -37,6 +38,7 @@ pub(super) struct Peer {
 /// Makes the pipeline in `scene`, with webrtcbin in READY.
 pub(super) fn create(
     scene: &mut Scene,
+    role: Role,
     ice_servers: &[String],
     signs: &Arc<Signs>,
     tap: &Arc<Tap>,
@@ -62,8 +64,8 @@ pub(super) fn create(
     watch_bus(&pipeline, signs, stage);
     let signs = Arc::clone(signs);
     let peer =
-        scene.insert(Peer { pipeline, webrtc, tracks: None, channel: None, signs, handlers });
-    here.set_state(peer.pipeline.upcast_ref(), gst::State::Ready)
+        scene.insert(Peer { pipeline, webrtc, role, tracks: None, channel: None, signs, handlers });
+    here.bring(peer.pipeline.upcast_ref(), gst::State::Ready)
         .map_err(|_| refused("webrtcbin refuses READY"))?;
     Ok(())
 }
@@ -245,7 +247,7 @@ impl Peer {
         for (object, handler) in self.handlers.drain(..) {
             object.disconnect(handler);
         }
-        let refused_null = here.set_state(self.pipeline.upcast_ref(), gst::State::Null).is_err();
+        let refused_null = here.bring(self.pipeline.upcast_ref(), gst::State::Null).is_err();
         if let Some(bus) = self.pipeline.bus() {
             bus.set_flushing(true);
             bus.unset_sync_handler();

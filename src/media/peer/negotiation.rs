@@ -76,18 +76,17 @@ pub(super) async fn set_remote(
     kind: WebRTCSDPType,
     text: &str,
 ) -> Result<(), Fault> {
-    let mut sdp = parse(text)?;
+    let sdp = parse(text)?;
     if kind == WebRTCSDPType::Offer {
         signs.await_caps().await;
     }
     let (set, reply) = promise();
     on(stage, move |peer| {
-        let Some(tracks) = &peer.tracks else {
+        if peer.tracks.is_none() {
             return Err(wrong_state("no tracks were added"));
-        };
-        match kind {
-            WebRTCSDPType::Offer => allow_other_level(&mut sdp, tracks.payload()),
-            _ => takes_video(&sdp, &["recvonly", "sendrecv"])?,
+        }
+        if kind == WebRTCSDPType::Answer {
+            takes_video(&sdp, &["recvonly", "sendrecv"])?;
         }
         let description = WebRTCSessionDescription::new(kind, sdp);
         peer.webrtc.emit_by_name::<()>("set-remote-description", &[&description, &set]);
@@ -146,29 +145,6 @@ fn decline_audio(description: &WebRTCSessionDescription) -> WebRTCSessionDescrip
         }
     }
     WebRTCSessionDescription::new(description.type_(), sdp)
-}
-
-/// webrtcbin matches `profile-level-id` letter by letter, and answers `inactive` to a viewer whose
-/// level is not exactly ours, unless the viewer allows another level. Every decoder takes a lower
-/// one (RFC 6184 lets an answer have it), and the daemon has chosen the payload type.
-fn allow_other_level(offer: &mut SDPMessageRef, payload: u8) {
-    const ALLOW: &str = "level-asymmetry-allowed";
-    let ours = format!("{payload} ");
-    for media in offer.medias_mut().filter(|m| m.media() == Some("video")) {
-        let position = media.attributes().position(|a| {
-            a.key() == "fmtp"
-                && a.value().is_some_and(|v| v.starts_with(&ours) && v.contains("profile-level-id"))
-        });
-        let Some(at) = position.and_then(|at| u32::try_from(at).ok()) else { continue };
-        let Some(value) = media.attribute(at).and_then(|a| a.value()).map(str::to_owned) else {
-            continue;
-        };
-        let kept = value.split(';').filter(|field| !field.contains(ALLOW)).collect::<Vec<_>>();
-        let value = format!("{};{ALLOW}=1", kept.join(";"));
-        // The index was just found.
-        let _ = media.remove_attribute(at);
-        media.add_attribute("fmtp", Some(&value));
-    }
 }
 
 /// Whether a video section has one of `directions`; a section without any is `sendrecv`.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use gst_webrtc::WebRTCSDPType;
-use shutterd::lifecycle::{Fault, FaultCode};
+use shutterd::lifecycle::{Fault, FaultCode, Role};
 use shutterd::wire::{PeerCommand, PeerFact, Reply, SessionId, VideoTrack};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -109,8 +109,8 @@ impl Session {
         Ok(Outcome::Done(match command {
             // The worker does this one without a session.
             C::Prepare => done,
-            C::CreatePeer { ice_servers, role: _, session: _ } => {
-                self.create_peer(ice_servers).await?;
+            C::CreatePeer { ice_servers, role, session: _ } => {
+                self.create_peer(role, ice_servers).await?;
                 done
             }
             C::CreateStream { .. } => return self.create_stream(fds).await,
@@ -170,7 +170,7 @@ impl Session {
         }))
     }
 
-    async fn create_peer(&mut self, ice_servers: Vec<String>) -> Result<(), Fault> {
+    async fn create_peer(&mut self, role: Role, ice_servers: Vec<String>) -> Result<(), Fault> {
         self.has_ice_servers = !ice_servers.is_empty();
         let (signs, tap, stage) =
             (Arc::clone(&self.signs), Arc::clone(&self.tap), self.stage.clone());
@@ -179,7 +179,7 @@ impl Session {
                 if scene.is_some() {
                     return Err(wrong_state("the peer was created before"));
                 }
-                connection::create(scene, &ice_servers, &signs, &tap, &stage, here)
+                connection::create(scene, role, &ice_servers, &signs, &tap, &stage, here)
             })
             .await?
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as Direction};
-use shutterd::lifecycle::{Fault, FaultCode};
+use shutterd::lifecycle::{Fault, FaultCode, Role};
 use shutterd::wire::{Codec, Promise, VideoTrack};
 use tokio::sync::Notify;
 
@@ -33,7 +33,6 @@ pub(super) struct Tracks {
     source: gst_app::AppSrc,
     payloader: gst::Element,
     codec: Codec,
-    payload: u8,
 }
 
 /// What the link feeds: shared with the tasks outside the stage, so it holds the pipeline's
@@ -136,19 +135,17 @@ impl Peer {
             }
         });
         let from = payloader.static_pad("src").ok_or_else(|| negotiation("no payloader pad"))?;
+        if self.role == Role::Answerer && video.codec == Codec::H264 {
+            repeat_offered_profile(&from, video.profile_level_id.clone());
+        }
         from.link(&pad).map_err(|e| negotiation(&format!("webrtcbin: {e}")))?;
         listen_for_wishes(&source, feed);
         feed.source.set(Some(&source));
-        let tracks = self.tracks.insert(Tracks {
-            source,
-            payloader,
-            codec: video.codec,
-            payload: video.payload,
-        });
+        let tracks = self.tracks.insert(Tracks { source, payloader, codec: video.codec });
         if let Some(stream) = stream {
             tracks.set_stream(stream)?;
         }
-        here.set_state(self.pipeline.upcast_ref(), gst::State::Playing)
+        here.bring(self.pipeline.upcast_ref(), gst::State::Playing)
             .map_err(|_| negotiation("the pipeline refuses PLAYING"))?;
         if let (None, Some(promise)) = (stream, &video.promise) {
             promise_caps(&from, video, promise, ssrc);
@@ -158,11 +155,6 @@ impl Peer {
 }
 
 impl Tracks {
-    /// The payload type of the track.
-    pub(super) fn payload(&self) -> u8 {
-        self.payload
-    }
-
     /// The link's stream has these caps: with `codec_data` in them the payloader's own caps are
     /// complete and reach webrtcbin without any data.
     pub(super) fn set_stream(&self, caps: &str) -> Result<(), Fault> {
@@ -238,6 +230,28 @@ fn promise_caps(from: &gst::Pad, video: &VideoTrack, promise: &Promise, ssrc: u3
     let stream = format!("promise-{ssrc}");
     from.push_event(gst::event::StreamStart::new(&stream));
     from.push_event(gst::event::Caps::new(&caps));
+}
+
+/// An offer names the profile and level that the viewer takes, and the daemon has chosen a payload
+/// type whose profile is ours. The answer repeats it: caps with our own level would have to equal
+/// it letter by letter, or webrtcbin answers `inactive`.
+fn repeat_offered_profile(from: &gst::Pad, offered: Option<String>) {
+    from.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let Some(gst::PadProbeData::Event(event)) = &info.data else {
+            return gst::PadProbeReturn::Ok;
+        };
+        if let gst::EventView::Caps(caps) = event.view() {
+            let mut caps = caps.caps_owned();
+            for format in caps.make_mut().iter_mut() {
+                match &offered {
+                    Some(offered) => format.set("profile-level-id", offered),
+                    None => format.remove_field("profile-level-id"),
+                }
+            }
+            info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Picture-loss indications arrive as upstream events and would end at appsrc.

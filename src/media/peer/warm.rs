@@ -15,7 +15,7 @@ pub(super) async fn run() -> Result<(), Fault> {
     let mut whole = Session::new(session, Reporter::to_nobody())
         .map_err(|error| Fault::new(FaultCode::WorkerUnavailable, error.to_string()))?;
     let promise = Some(Promise { profile_level_id: None });
-    let video = VideoTrack { codec: Codec::H264, payload: 96, promise };
+    let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
     let steps = [
         PeerCommand::CreatePeer { session, role: Role::Offerer, ice_servers: Vec::new() },
         PeerCommand::AddTracks { session, video },
