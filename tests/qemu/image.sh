@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# Makes the arm64 device that QEMU boots, in target/qemu: kernel, initrd.cpio, root.img, product.img.
+#
+# Each part is made again only when what goes into it has changed; after a change of a binary that is product.img alone.
+# The product is what `cross.sh` left in its target directory. Without it the device boots all the same, with no shutterd in it.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+repository=$(cd "$here/../.." && pwd)
+out="$repository/target/qemu"
+binaries=${SHUTTERD_BINARIES:-$repository/target/cross/aarch64-unknown-linux-gnu/release}
+
+# Bookworm's kernel: a long-term one, with all this device needs as modules. Forky's user space: the GStreamer that boards will have.
+kernel_packages=(linux-image-arm64)
+userspace_packages=(
+    base-files base-passwd libc-bin dash coreutils findutils busybox-static kmod iproute2 util-linux util-linux-extra strace v4l-utils alsa-utils
+    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+    gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-alsa
+)
+# In this order: the checksum is looked up by name when ext4 loads, nothing pulls it in.
+initrd_modules=(virtio_pci virtio_blk crc32c_generic libcrc32c ext4 overlay)
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo 'image.sh: run as root: the disks hold files of several owners and a registry made under chroot' >&2
+    exit 1
+fi
+
+hash_of() { sha256sum -- "$@" | sha256sum; }
+
+# make_part OUTPUT HASH COMMAND...: runs the command unless the output was made from the same inputs.
+make_part() {
+    local output=$1 hash=$2
+    shift 2
+    if [ -e "$output" ] && [ "$(cat "$output.stamp" 2>/dev/null)" = "$hash" ]; then
+        return
+    fi
+    echo "image: making ${output##*/}" >&2
+    rm -f "$output.stamp"
+    "$@"
+    printf '%s\n' "$hash" > "$output.stamp"
+}
+
+make_kernel() {
+    cp "$out"/kernel.tree/boot/vmlinuz-* "$out/kernel.new"
+    mv "$out/kernel.new" "$out/kernel"
+}
+
+make_initrd() {
+    local stage="$out/initrd.tree" release module file
+    release=$(basename "$out"/kernel.tree/lib/modules/*)
+    rm -rf "$stage"
+    mkdir -p "$stage"/{bin,dev,proc,sys,modules}
+    install -m 755 "$out/userspace.tree/usr/bin/busybox" "$stage/bin/busybox"
+    install -m 755 "$here/guest/initrd-init" "$stage/init"
+    depmod -b "$out/kernel.tree" "$release"
+    for module in "${initrd_modules[@]}"; do
+        modprobe -d "$out/kernel.tree" -S "$release" --show-depends "$module" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+    done | awk '!seen[$0]++' | while read -r file; do
+        cp "$file" "$stage/modules/"
+        basename "$file" >> "$stage/modules/order"
+    done
+    # The kernel opens the console before its first program could mount /dev.
+    mknod -m 600 "$stage/dev/console" c 5 1
+    (cd "$stage" && find . -print0 | sort -z | cpio --quiet --null -o -H newc) > "$out/initrd.cpio.new"
+    mv "$out/initrd.cpio.new" "$out/initrd.cpio"
+}
+
+product_files() {
+    find "$here/guest" "$here/shutterd.toml" "$repository/pipelines" -type f 2>/dev/null | sort
+    local binary
+    for binary in shutterd shutterctl shutter-media; do
+        if [ -f "$binaries/$binary" ]; then printf '%s\n' "$binaries/$binary"; fi
+    done
+}
+
+# A library that the device lacks would only show as a process that ends at once, inside the guest.
+check_libraries() {
+    local name
+    for name in $({ readelf -dW "$1" || true; } | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+        if [ -z "$(find "$out/root.tree/usr/lib" -name "$name" -print -quit)" ]; then
+            echo "image: ${1##*/} needs $name, which is not on the root disk; add what brings it to root-disk.sh" >&2
+            return 1
+        fi
+    done
+}
+
+make_product() {
+    local stage="$out/product.tree" file
+    rm -rf "$stage"
+    mkdir -p "$stage"
+    while read -r file; do
+        case $file in
+            "$here"/guest/mdev.conf) install -D -m 644 "$file" "$stage/etc/mdev.conf" ;;
+            "$here"/guest/*) install -D -m 755 "$file" "$stage/usr/lib/testbed/${file##*/}" ;;
+            "$here"/shutterd.toml) install -D -m 644 "$file" "$stage/etc/shutterd/shutterd.toml" ;;
+            "$repository"/pipelines/*.toml) install -D -m 644 "$file" "$stage/usr/share/shutterd/pipelines/${file##*/}" ;;
+            "$binaries"/shutter-media) check_libraries "$file"; install -D -m 755 "$file" "$stage/usr/libexec/shutterd/shutter-media" ;;
+            "$binaries"/*) check_libraries "$file"; install -D -m 755 "$file" "$stage/usr/bin/${file##*/}" ;;
+        esac
+    done < <(product_files)
+    rm -f "$out/product.img.new"
+    truncate -s "$(($(du -sm --apparent-size "$stage" | cut -f1) * 5 / 4 + 8))M" "$out/product.img.new"
+    mke2fs -q -F -t ext4 -L testbed-product -O '^has_journal' -m 0 -d "$stage" "$out/product.img.new"
+    mv "$out/product.img.new" "$out/product.img"
+}
+
+"$here/packages.sh"
+mkdir -p "$out"
+# Two builds at once (a developer and a test run) would remove each other's trees.
+exec 9> "$out/lock"
+flock 9
+
+"$here/debian-tree.sh" "$out/kernel.tree" bookworm "${kernel_packages[@]}"
+"$here/debian-tree.sh" "$out/userspace.tree" forky "${userspace_packages[@]}"
+
+make_part "$out/kernel" "$(hash_of "$out/kernel.tree.stamp")" make_kernel
+make_part "$out/initrd.cpio" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$0" "$here/guest/initrd-init")" make_initrd
+make_part "$out/root.img" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$here/root-disk.sh")" \
+    "$here/root-disk.sh" "$out/userspace.tree" "$out/kernel.tree" "$out/root.img"
+mapfile -t product < <(product_files)
+make_part "$out/product.img" "$(hash_of "${product[@]}" "$0" "$out/root.img.stamp")" make_product

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# The QEMU device, for the top Makefile to include: `make image` builds it, `make test-qemu` runs the tests on it.
+
+QEMU := tests/qemu
+
+.PHONY: image test-qemu
+
+# Each script skips what is up to date.
+image:  ## The arm64 device image that QEMU boots
+	$(QEMU)/cross.sh
+	$(QEMU)/image.sh
+
+# One device at a time: it has a fixed address, and two emulated processors are all that a small machine can carry.
+test-qemu: image $(QEMU)/node_modules/.package-lock.json  ## The tests on that device
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo 'the QEMU tests need Node.js 20 or later' >&2; exit 1; }
+	$(QEMU)/in-netns.sh node --test --test-concurrency=1 --test-timeout=300000 $(QEMU)/*.test.mjs
+
+$(QEMU)/node_modules/.package-lock.json: $(QEMU)/package.json $(QEMU)/package-lock.json
+	cd $(QEMU) && npm ci
+	touch $@
