@@ -68,11 +68,16 @@ mutants: packages-build  ## Plant faults in the lifecycle machine; each must be 
 	tests/mutants.sh
 
 .PHONY: lint
-lint: packages-lint packages-test  ## Formatting, clippy, licences, scripts, the page
+lint: packages-lint packages-test target/tools/bin/cargo-deny  ## Formatting, clippy, licences, scripts, the page
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck packages.sh .ci/run tests/*.sh tests/qemu/*.sh
+	target/tools/bin/cargo-deny --log-level error check bans licenses sources
+	shellcheck packages.sh .ci/run tests/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,init,initrd-init,service}
 	node tests/browser/lint.mjs
+
+# Advisories are left out: their database is not in any package registry.
+target/tools/bin/cargo-deny:
+	cargo install cargo-deny --locked --root target/tools
 
 .PHONY: clean
 clean:  ## Remove everything that was made
