@@ -209,10 +209,10 @@ impl Camera {
     /// Kills the worker, if `session` is the one that closes the camera: one session's trouble is
     /// not the others'.
     pub fn kill(&self, session: SessionId) {
-        if let GivenBack::Last(run) = self.give_back(session) {
-            if let Some(worker) = run.worker() {
-                worker.kill();
-            }
+        if let GivenBack::Last(run) = self.give_back(session)
+            && let Some(worker) = run.worker()
+        {
+            worker.kill();
         }
     }
 

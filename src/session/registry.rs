@@ -140,7 +140,7 @@ impl Registry {
             ice_servers: self.inner.ice_servers.clone(),
             video,
             offer,
-            inbox: Arc::new(Inbox::new()),
+            inbox: Arc::new(Inbox::default()),
             outbox: Arc::new(Outbox::new(to_viewer)),
             answer: watch::Sender::default(),
             events: events.clone(),

@@ -21,12 +21,14 @@ pub struct Inbox {
 /// More candidates than any real viewer has before its description is set.
 const MAX_EARLY: usize = 256;
 
-impl Inbox {
+impl Default for Inbox {
     /// Nothing said yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { answer: watch::Sender::new(None), early: Mutex::new(Some(Vec::new())) }
     }
+}
 
+impl Inbox {
     /// The viewer's answer. A second one is ignored: there is no second negotiation.
     pub fn answer(&self, sdp: String) {
         self.answer.send_if_modified(|answer| {
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn candidates_wait_for_the_remote_description() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::default();
         assert_eq!(inbox.candidates(vec![candidate(1), candidate(2)]), []);
         assert_eq!(inbox.candidates(vec![candidate(3)]), []);
         assert_eq!(inbox.described(), [candidate(1), candidate(2), candidate(3)]);
@@ -137,14 +139,14 @@ mod tests {
 
     #[test]
     fn a_flood_of_early_candidates_is_bounded() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::default();
         inbox.candidates((0..1000).map(candidate).collect());
         assert_eq!(inbox.described().len(), MAX_EARLY);
     }
 
     #[tokio::test]
     async fn the_first_answer_counts() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::default();
         inbox.answer("first".into());
         inbox.answer("second".into());
         assert_eq!(inbox.awaited_answer().await.unwrap(), "first");

@@ -97,7 +97,7 @@ impl ControlSocket {
     /// # Errors
     /// When what came is not such a message: the ends are of different versions.
     pub async fn receive<M: DeserializeOwned>(&self) -> io::Result<Option<(M, Vec<OwnedFd>)>> {
-        read(self.fd.async_io(Interest::READABLE, |fd| packet(fd)).await?)
+        read(self.fd.async_io(Interest::READABLE, packet).await?)
     }
 
     /// What [`ControlSocket::receive`] would give, if it is there already: for the last words of

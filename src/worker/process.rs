@@ -72,10 +72,10 @@ impl Process {
 
     /// Sends SIGKILL. A process that has ended already is left alone.
     pub fn kill(&self) {
-        if let Err(error) = pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL) {
-            if error != rustix::io::Errno::SRCH {
-                tracing::error!(pid = self.pid(), %error, "cannot kill worker");
-            }
+        if let Err(error) = pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL)
+            && error != rustix::io::Errno::SRCH
+        {
+            tracing::error!(pid = self.pid(), %error, "cannot kill worker");
         }
     }
 
