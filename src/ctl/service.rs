@@ -2,7 +2,6 @@
 //! `status`, `cameras`, `sessions`, `stop`.
 
 use futures_util::future::join_all;
-use shutterd::control::api::{Cameras, Sessions};
 use shutterd::lifecycle::{Outcome, Phase};
 use shutterd::session::{CameraState, CameraStatus, SessionStatus};
 
@@ -29,12 +28,12 @@ pub(super) async fn status(client: &Client, out: &mut Output) -> Result<(), CtlE
 }
 
 pub(super) async fn cameras(client: &Client, out: &mut Output) -> Result<(), CtlError> {
-    let Cameras { cameras, .. } = client.get("/api/v1/cameras").await?;
+    let cameras = client.status().await?.cameras;
     if out.is_json() { out.json(&cameras) } else { camera_table(&cameras, out) }
 }
 
 pub(super) async fn sessions(client: &Client, out: &mut Output) -> Result<(), CtlError> {
-    let Sessions { sessions, .. } = client.get("/api/v1/sessions").await?;
+    let sessions = client.status().await?.sessions;
     if out.is_json() { out.json(&sessions) } else { session_table(&sessions, out) }
 }
 
