@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! shutterctl, as a person or a script meets it.
 
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, and these are their helpers
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
