@@ -2,7 +2,7 @@
 //! The real service with real workers, as an operator starts it: for tests that meet it over HTTP
 //! and through the process table.
 
-#![allow(dead_code, unreachable_pub)] // each test binary uses its part
+#![allow(dead_code, unreachable_pub, clippy::print_stderr)] // each test binary uses its part
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
