@@ -2,6 +2,8 @@
 //! The driver against a stage that fails, hangs and is stopped where the test says. Time is
 //! tokio's own and stands still but for deadlines, so every bound is exact.
 
+#![allow(clippy::unwrap_used)] // a test says so by failing
+
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::time::Duration;

@@ -7,6 +7,8 @@
 //! holds the machine's actions against them. `make mutants` plants faults in the machine and shows
 //! that each is caught here.
 
+#![allow(clippy::unwrap_used)] // a test says so by failing
+
 use shutterd::lifecycle::{
     Action, CameraOpens, Cause, Event, Fault, FaultCode, Machine, Outcome, Phase, Plan, Role, Step,
     StopReason, Unclean, UncleanWhy, Undo, Worker,
