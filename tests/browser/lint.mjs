@@ -54,7 +54,7 @@ const server = read('src/control/page.rs');
 for (const name of loaded) expect(name in web, `${name}: loaded, but not there`);
 for (const name of Object.keys(web)) {
   expect(loaded.has(name), `${name}: nothing loads it`);
-  expect(server.includes(`web/${name}"`), `${name}: src/control/page.rs does not serve it`);
+  expect(server.includes(` "${name}",`), `${name}: src/control/page.rs does not serve it`);
 }
 
 // Every id exists once, and every reference has its id.
