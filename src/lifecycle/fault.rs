@@ -30,7 +30,7 @@ macro_rules! fault_codes {
 
 fault_codes! {
     /// Another process has the camera open.
-    CameraBusy = "camera-busy", "end the process that holds the camera, then start again";
+    CameraBusy = "camera-busy", "end what holds the camera, then start again";
     /// The device node does not exist or its driver is gone.
     CameraMissing = "camera-missing", "plug the camera in, or correct `device` of this camera in the configuration";
     /// The node exists but does not capture video.
@@ -44,7 +44,7 @@ fault_codes! {
     /// The camera runs but delivers nothing.
     NoFrames = "no-frames", "check the sensor and its cable; the driver says it is streaming but no frame came";
     /// The camera was closed but something still holds it.
-    CameraWedged = "camera-wedged", "the holder named here keeps the camera: end it, rebind the driver or restart the device";
+    CameraWedged = "camera-wedged", "what is named here keeps the camera: end it, rebind the driver or restart the device";
     /// No camera of that name is configured.
     CameraUnknown = "camera-unknown", "use a name that `shutterctl cameras` lists";
     /// The pipeline file's text cannot be run.
@@ -75,12 +75,16 @@ fault_codes! {
     SignallingGone = "signalling-gone", "keep the signalling connection open until the session is connected";
     /// A worker process ended by itself.
     WorkerGone = "worker-gone", "see the log above for the worker's last words; the next session has a new worker";
+    /// A worker process runs no more, though it has not ended.
+    WorkerHung = "worker-hung", "it is killed, and the next session has a new one; see the kernel log if it recurs";
     /// A worker process could not be started.
     WorkerUnavailable = "worker-unavailable", "check that shutter-media is installed beside the service and that its plugins load";
     /// A frame on an internal socket that is not of the protocol.
     WireInvalid = "wire-invalid", "shutterd and shutter-media must be of the same version";
     /// A bound was not met.
     Late = "late", "see which step was late in the session's timeline";
+    /// The service ended without having ended the session.
+    Interrupted = "interrupted", "see the system's log of that time: the service was killed, or the device lost power";
     /// As many viewers as the configuration allows.
     TooManyViewers = "too-many-viewers", "end another session, or raise `max-viewers`";
     /// The service is shutting down.

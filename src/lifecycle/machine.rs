@@ -2,6 +2,7 @@
 //! The machine: `Event → Actions`, with no clock and no I/O.
 //!
 //! Invariants, each held by `tests/lifecycle.rs` over every path:
+//! * a step begins when all that it depends on is done, and not before;
 //! * an undo is armed before its step runs, so that a half-done step is undone too;
 //! * an undo that fails or is late never stops the ones after it;
 //! * the first cause is kept; a stop is never refused and never cancelled;
@@ -18,11 +19,11 @@ use super::steps::{Step, UNDOS, Undo, Worker};
 pub enum Event {
     /// The session may start. Once.
     Begin,
-    /// The step in progress is done.
+    /// A step in progress is done.
     Done(Step),
-    /// The step in progress failed.
+    /// A step in progress failed.
     Failed(Step, Fault),
-    /// The step in progress missed its deadline.
+    /// A step in progress missed its deadline.
     Late(Step),
     /// The session is to end.
     Stop(Cause),
@@ -41,7 +42,7 @@ pub enum Event {
 pub enum Action {
     /// Begin this step. Whatever it leaves behind is already owed.
     Run(Step),
-    /// Begin this undo; abandon any step still in progress.
+    /// Begin this undo; abandon every step still in progress.
     Undo(Undo),
     /// Send SIGKILL to this worker. Not waited for: the undo that observes it does.
     Kill(Worker),
@@ -54,7 +55,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     New,
-    Starting { next: usize },
+    Starting { done: Vec<Step>, in_progress: Vec<Step> },
     Running,
     Stopping { cause: Cause, current: Undo, confirming: bool },
     Ended,
@@ -94,11 +95,11 @@ impl Machine {
         }
     }
 
-    /// The step in progress.
-    pub fn step(&self) -> Option<Step> {
-        match self.state {
-            State::Starting { next } => Some(self.plan.order()[next]),
-            _ => None,
+    /// The steps in progress, the one that began first before the others.
+    pub fn steps(&self) -> &[Step] {
+        match &self.state {
+            State::Starting { in_progress, .. } => in_progress,
+            _ => &[],
         }
     }
 
@@ -115,16 +116,18 @@ impl Machine {
         UNDOS.iter().map(|row| row.undo).filter(|undo| self.owed.contains(undo)).collect()
     }
 
-    /// Takes one event. An event that does not belong to the step or undo in progress is stale
+    /// Takes one event. An event that does not belong to a step or undo in progress is stale
     /// (it comes from something abandoned) and changes nothing.
     pub fn handle(&mut self, event: Event) -> Vec<Action> {
         match event {
-            Event::Begin if self.state == State::New => self.run(0),
-            Event::Done(step) if self.step() == Some(step) => self.advance(),
-            Event::Failed(step, fault) if self.step() == Some(step) => {
+            Event::Begin if self.state == State::New => self.advance(Vec::new(), Vec::new()),
+            Event::Done(step) => self.done(step),
+            Event::Failed(step, fault) if self.steps().contains(&step) => {
                 self.stop(Cause::StartFailed { step, fault })
             }
-            Event::Late(step) if self.step() == Some(step) => self.stop(Cause::StartLate { step }),
+            Event::Late(step) if self.steps().contains(&step) => {
+                self.stop(Cause::StartLate { step })
+            }
             Event::Stop(cause) => self.stop(cause),
             Event::Gone(worker) => self.gone(worker),
             Event::Undone(undo) if self.undo() == Some(undo) => self.next_undo(),
@@ -136,20 +139,29 @@ impl Machine {
         }
     }
 
-    fn run(&mut self, next: usize) -> Vec<Action> {
-        let step = self.plan.order()[next];
-        self.owed.extend(step.row().owes);
-        self.state = State::Starting { next };
-        vec![Action::Run(step)]
+    fn done(&mut self, step: Step) -> Vec<Action> {
+        let State::Starting { done, in_progress } = &self.state else { return Vec::new() };
+        let (mut done, mut in_progress) = (done.clone(), in_progress.clone());
+        let Some(at) = in_progress.iter().position(|begun| *begun == step) else {
+            return Vec::new();
+        };
+        done.push(in_progress.remove(at));
+        self.advance(done, in_progress)
     }
 
-    fn advance(&mut self) -> Vec<Action> {
-        let State::Starting { next } = self.state else { return Vec::new() };
-        if next + 1 < self.plan.order().len() {
-            return self.run(next + 1);
+    /// Begins what can begin now.
+    fn advance(&mut self, done: Vec<Step>, mut in_progress: Vec<Step>) -> Vec<Action> {
+        if done.len() == self.plan.order().len() {
+            self.state = State::Running;
+            return Vec::new();
         }
-        self.state = State::Running;
-        Vec::new()
+        let ready = self.plan.ready(&done, &in_progress);
+        for step in &ready {
+            self.owed.extend(step.row().owes);
+        }
+        in_progress.extend(&ready);
+        self.state = State::Starting { done, in_progress };
+        ready.into_iter().map(Action::Run).collect()
     }
 
     /// Begins the teardown, unless it has begun: the first cause is the cause.
@@ -169,12 +181,11 @@ impl Machine {
         let fault =
             || Fault::new(FaultCode::WorkerGone, format!("{worker:?} worker ended").to_lowercase());
         match self.state {
-            State::Starting { next } => {
-                let step = self.plan.order()[next];
-                if step.row().place.needs(worker) {
-                    self.stop(Cause::StartFailed { step, fault: fault() })
-                } else {
-                    self.stop(Cause::Lost { fault: fault() })
+            State::Starting { ref in_progress, .. } => {
+                let hit = in_progress.iter().find(|step| step.row().place.needs(worker));
+                match hit.copied() {
+                    Some(step) => self.stop(Cause::StartFailed { step, fault: fault() }),
+                    None => self.stop(Cause::Lost { fault: fault() }),
                 }
             }
             State::New | State::Running => self.stop(Cause::Lost { fault: fault() }),

@@ -19,11 +19,25 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CameraOpens {
-    /// Second step, as in the list: the picture is there the moment the viewer is.
-    #[default]
+    /// Second step, as in the list: a viewer is answered once there is a picture.
     BeforeOffer,
+    /// At once, beside the negotiation, of which only the answer to a viewer's offer waits for it to be
+    /// open: so a camera that is busy or missing is said there.
+    #[default]
+    BesideNegotiation,
     /// After `await-connected`: the indicator stays dark until a viewer is really there.
     AfterConnected,
+}
+
+impl CameraOpens {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::BeforeOffer, Self::BesideNegotiation, Self::AfterConnected];
+
+    /// Whether descriptions are written without waiting for the encoder: from what the board
+    /// promises of it.
+    pub fn needs_promise(self) -> bool {
+        self != Self::BeforeOffer
+    }
 }
 
 /// Where a session stands.
@@ -46,6 +60,8 @@ pub struct Plan {
     role: Role,
     camera_opens: CameraOpens,
     order: Vec<Step>,
+    /// Within a lane each step waits for the one before it; lanes run beside each other.
+    lanes: Vec<Vec<Step>>,
 }
 
 impl Plan {
@@ -58,7 +74,7 @@ impl Plan {
         };
         let camera = [OpenCamera, CreateSource, CreateStream];
         let mut order = vec![CreatePeer];
-        if camera_opens == CameraOpens::BeforeOffer {
+        if camera_opens != CameraOpens::AfterConnected {
             order.extend(camera);
         }
         order.extend([AddTracks, CreateDataChannel]);
@@ -68,12 +84,32 @@ impl Plan {
             order.extend(camera);
         }
         order.push(EnableTracks);
-        Self { role, camera_opens, order }
+        let lanes = match camera_opens {
+            CameraOpens::BesideNegotiation => {
+                let (camera, negotiation) = order.iter().partition(|step| camera.contains(step));
+                vec![negotiation, camera]
+            }
+            _ => vec![order.clone()],
+        };
+        Self { role, camera_opens, order, lanes }
     }
 
-    /// The twelve steps in the order in which they run.
+    /// The twelve steps in the order in which they run; with two lanes, one of the orders in which
+    /// they may.
     pub fn order(&self) -> &[Step] {
         &self.order
+    }
+
+    /// The steps that may begin now: the next of each lane, once all that it depends on is done.
+    pub fn ready(&self, done: &[Step], in_progress: &[Step]) -> Vec<Step> {
+        let next_of = |lane: &Vec<Step>| {
+            let begun = |step: &Step| done.contains(step) || in_progress.contains(step);
+            let next = lane.iter().position(|step| !begun(step))?;
+            let mut needed = self.dependencies(lane[next]);
+            needed.extend(&lane[..next]);
+            needed.iter().all(|step| done.contains(step)).then_some(lane[next])
+        };
+        self.lanes.iter().filter_map(next_of).collect()
     }
 
     /// Who offers.
@@ -90,7 +126,7 @@ impl Plan {
     pub fn dependencies(&self, step: Step) -> Vec<Step> {
         let row = step.row();
         let mut after = row.after.to_vec();
-        if row.needs_caps && self.camera_opens == CameraOpens::BeforeOffer {
+        if row.needs_caps && !self.camera_opens.needs_promise() {
             after.push(Step::CreateStream);
         }
         match (step, self.role) {
@@ -99,6 +135,10 @@ impl Plan {
             (Step::AddCandidates, Role::Answerer) => after.push(Step::SetRemoteOffer),
             // Nobody connects to an answer that was not sent.
             (Step::AwaitConnected, Role::Answerer) => after.push(Step::SendAnswer),
+            // What it is answered with depends on the camera; that there is a picture does not.
+            (Step::SendAnswer, _) if self.camera_opens == CameraOpens::BesideNegotiation => {
+                after.push(Step::OpenCamera);
+            }
             _ => {}
         }
         after
@@ -110,10 +150,9 @@ mod tests {
     use super::*;
 
     fn every_plan() -> impl Iterator<Item = Plan> {
-        [Role::Offerer, Role::Answerer].into_iter().flat_map(|role| {
-            [CameraOpens::BeforeOffer, CameraOpens::AfterConnected]
-                .map(|camera_opens| Plan::new(role, camera_opens))
-        })
+        [Role::Offerer, Role::Answerer]
+            .into_iter()
+            .flat_map(|role| CameraOpens::ALL.map(|camera_opens| Plan::new(role, camera_opens)))
     }
 
     #[test]
@@ -124,6 +163,22 @@ mod tests {
                 for needed in plan.dependencies(*step) {
                     assert!(plan.order()[..i].contains(&needed), "{step} needs {needed}: {plan:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_plan_comes_to_its_last_step_whichever_lane_is_slow() {
+        for plan in every_plan() {
+            for slow in plan.order() {
+                let (mut done, mut in_progress) = (Vec::new(), Vec::new());
+                while done.len() < 12 {
+                    in_progress.extend(plan.ready(&done, &in_progress));
+                    assert!(!in_progress.is_empty(), "{plan:?} is stuck after {done:?}");
+                    let at = in_progress.iter().position(|step| step != slow).unwrap_or(0);
+                    done.push(in_progress.remove(at));
+                }
+                assert_eq!(done.last(), Some(&Step::EnableTracks));
             }
         }
     }

@@ -131,6 +131,14 @@ pub struct UndoRow {
 /// How long a killed worker and what it held may take to be gone.
 pub const KILL_DEADLINE: Duration = Duration::from_secs(1);
 
+/// How long nothing may be heard of a viewer to whom tracks are enabled before its session ends as
+/// `viewer-vanished`. The camera is then observed closed within the teardown's bound.
+pub const VIEWER_SILENCE: Duration = Duration::from_secs(5);
+
+/// The same for a viewer that has no data channel, on which it could be asked, and reports no more
+/// often than RFC 3550 wants it to.
+pub const UNASKED_SILENCE: Duration = Duration::from_secs(15);
+
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -141,8 +149,8 @@ pub const STEPS: &[StepRow] = {
     use Place::*; use Step::*; use Undo::*;
     &[
     StepRow { step: CreatePeer, number: 1, name: "create-peer", mlwebrtc: "PeerConnection.CreateRemote",
-        does: "take the warm peer worker; webrtcbin to READY, handlers connected",
-        place: Peer, deadline: ms(2000), owes: &[DestroyPeer], after: &[], needs_caps: false },
+        does: "take the peer worker once it is warm; webrtcbin to READY, handlers connected",
+        place: Peer, deadline: ms(10_000), owes: &[DestroyPeer], after: &[], needs_caps: false },
     StepRow { step: OpenCamera, number: 2, name: "open-camera", mlwebrtc: "MLCamera.CreateAndConnect",
         does: "lease the camera; first lease: the oracle says it is free, the source opens it",
         place: Camera, deadline: ms(3000), owes: &[CloseCamera], after: &[], needs_caps: false },
