@@ -8,15 +8,20 @@
 //!            ◄─ Report<PeerFact> ─────────
 //! ```
 //!
-//! [`control`] is the vocabulary of the first, carried as JSON, one message to a packet, by
-//! [`socket`]; [`link`] is the second: encoded access units from the camera to one peer, on a
-//! stream socket of their own that the daemon makes and then forgets.
+//! [`control`], [`camera`] and [`peer`] are the vocabulary of the first, carried as JSON, one message
+//! to a packet, by [`socket`]; [`link`] is the second: encoded access units from the camera to one
+//! peer, on a stream socket of their own that the daemon makes and then forgets.
 
+pub mod camera;
+pub mod codec;
 pub mod control;
 pub mod link;
+pub mod peer;
+#[cfg(feature = "faults")]
+pub mod planted;
 pub mod socket;
 
-pub use control::{
-    CameraCommand, CameraFact, Candidate, Codec, Connection, PeerCommand, PeerFact, Promise, Reply,
-    Report, Request, SessionId, Ssrc, VideoTrack, ViewerStats,
-};
+pub use camera::{CameraCommand, CameraFact};
+pub use codec::Codec;
+pub use control::{Reply, Report, Request, SessionId};
+pub use peer::{Candidate, Connection, PeerCommand, PeerFact, Promise, VideoTrack, ViewerStats};

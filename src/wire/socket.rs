@@ -7,8 +7,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
+    sendmsg, socketpair,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::Interest;
@@ -117,6 +118,11 @@ fn packet(fd: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut beside = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(&mut bytes)];
     let len = match recvmsg(fd, &mut parts, &mut beside, RecvFlags::CMSG_CLOEXEC) {
+        // What is left of a message may look like one.
+        Ok(got) if got.flags.contains(ReturnFlags::TRUNC) => {
+            let why = format!("message of more than {MAX_MESSAGE} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         Ok(got) => got.bytes,
         // The other end went away with packets of ours unread.
         Err(rustix::io::Errno::CONNRESET) => 0,
@@ -179,5 +185,10 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         rustix::net::send(&ours, b"[1]", SendFlags::empty()).unwrap();
         assert!(theirs.receive::<Request<CameraCommand>>().await.is_err());
+        // Cut off where it may be no longer, it would be one.
+        let long = [&br#"{"id":1,"command":"ping"}"#[..], &[b' '; MAX_MESSAGE]].concat();
+        rustix::net::send(&ours, &long, SendFlags::empty()).unwrap();
+        let error = theirs.receive::<Request<CameraCommand>>().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 }

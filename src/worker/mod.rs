@@ -12,6 +12,9 @@
 //! log as standard error, and nothing else. When the daemon goes away the socket hangs up, and the
 //! worker ends by itself.
 
+pub mod leftover;
+#[cfg(feature = "faults")]
+pub mod planted;
 pub mod process;
 pub mod registry;
 pub mod role;

@@ -70,6 +70,21 @@ impl Process {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
+    /// Waits until the process of that number, anybody's, has ended. One that cannot be watched is
+    /// waited for in vain: it has ended already, or this system has no descriptor for it left.
+    /// Cancel-safe.
+    pub async fn ended(pid: u32) {
+        let watch = || {
+            let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+            watched(pidfd_open(pid, PidfdFlags::NONBLOCK).ok()?).ok()
+        };
+        match watch() {
+            // An error would mean that it cannot be watched any more.
+            Some(pidfd) => drop(pidfd.readable().await),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Sends SIGKILL. A process that has ended already is left alone.
     pub fn kill(&self) {
         if let Err(error) = pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL)

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::process::{Exit, Process};
 
 /// Tells GStreamer in a worker to take an existing registry as it is.
-pub(super) const KEEP_REGISTRY: &[(&str, &str)] = &[("GST_REGISTRY_UPDATE", "no")];
+pub(super) const KEEP_REGISTRY: (&str, &str) = ("GST_REGISTRY_UPDATE", "no");
 
 /// A full scan of an untrimmed plugin set takes half a minute on a slow board.
 const SCAN_DEADLINE: Duration = Duration::from_secs(120);
