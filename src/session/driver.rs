@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -16,8 +18,11 @@ use crate::lifecycle::steps::KILL_DEADLINE;
 use crate::lifecycle::{
     Action, Cause, Event, Fault, Machine, Outcome, Phase, Plan, Step, StopReason, Undo, Worker,
 };
+#[cfg(feature = "faults")]
+use crate::{wire::planted::When, worker::planted};
 
-/// What executes the steps. The driver drops a step's future when the teardown begins, and an
+/// What executes the steps, several at a time where the plan has two lanes. The driver drops their
+/// futures when the teardown begins, and an
 /// undo's when it is late: whatever they left half done, the undos must accept.
 pub trait Stage: Send + Sync {
     /// Does a start step.
@@ -47,7 +52,15 @@ pub struct Limits {
     pub max_duration: Option<Duration>,
 }
 
-type Work<'a> = Pin<Box<dyn Future<Output = (Event, StepResult, Done)> + Send + 'a>>;
+type Work<'a> = Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
+
+/// What came of a step or an undo.
+struct Ended {
+    name: &'static str,
+    event: Event,
+    result: StepResult,
+    done: Done,
+}
 
 /// Drives one session from its first step until nothing is owed. Always returns; what comes on
 /// `events` is heard at every await point. Not cancel-safe: to end a session, send a stop.
@@ -60,23 +73,25 @@ pub async fn drive(
 ) -> Outcome {
     let mut machine = Machine::new(plan);
     let mut actions = machine.handle(Event::Begin);
-    let mut work: Option<Work<'_>> = None;
-    let mut time_is_up: Option<Work<'_>> = limits.max_duration.map(time_limit);
+    let mut work = FuturesUnordered::<Work<'_>>::new();
+    let mut time_is_up = std::pin::pin!(time_limit(limits.max_duration));
+    let mut time_is_over = false;
     loop {
         for action in std::mem::take(&mut actions) {
             match action {
                 Action::Run(step) => {
                     record(timeline).step(step);
-                    work = Some(Box::pin(run(stage, step, limits.deadlines.step(step))));
+                    work.push(Box::pin(run(stage, step, limits.deadlines.step(step))));
                 }
                 Action::Undo(undo) => {
-                    let deadline = limits.deadlines.undo(undo);
-                    work = Some(Box::pin(undone(stage, undo, false, deadline)));
+                    work.clear();
                     record(timeline).undo(undo);
+                    let deadline = limits.deadlines.undo(undo);
+                    work.push(Box::pin(undone(stage, undo, false, deadline)));
                 }
                 Action::Confirm(undo) => {
                     record(timeline).undo(undo);
-                    work = Some(Box::pin(undone(stage, undo, true, KILL_DEADLINE)));
+                    work.push(Box::pin(undone(stage, undo, true, KILL_DEADLINE)));
                 }
                 Action::Kill(worker) => {
                     tracing::warn!(?worker, "worker is killed");
@@ -85,21 +100,21 @@ pub async fn drive(
                 Action::End(outcome) => return outcome,
             }
         }
-        let in_progress = machine.step().map(Step::name).or(machine.undo().map(Undo::name));
+        let step = machine.steps().first().map(|step| step.name());
+        let in_progress = step.or(machine.undo().map(Undo::name));
         stage.publish(machine.phase(), in_progress);
         let event = tokio::select! {
             biased;
             // A stop wins over whatever has just been done. The sender outlives the session.
             Some(event) = events.recv() => event,
-            (event, result, done) = pending_or(&mut work) => {
-                work = None;
-                log(in_progress, result, &done);
-                record(timeline).end(result, done);
+            Some(Ended { name, event, result, done }) = work.next() => {
+                log(name, result, &done);
+                record(timeline).end(name, result, done);
                 event
             }
-            (event, ..) = pending_or(&mut time_is_up) => {
-                time_is_up = None;
-                event
+            () = &mut time_is_up, if !time_is_over => {
+                time_is_over = true;
+                Event::Stop(Cause::Requested { by: StopReason::TimeLimit })
             }
         };
         actions = machine.handle(event);
@@ -110,54 +125,62 @@ fn record(timeline: &Mutex<Timeline>) -> std::sync::MutexGuard<'_, Timeline> {
     timeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn log(step: Option<&str>, result: StepResult, done: &Done) {
-    let (step, note) = (step.unwrap_or_default(), done.note.as_deref().unwrap_or_default());
+fn log(step: &str, result: StepResult, done: &Done) {
+    let note = done.note.as_deref().unwrap_or_default();
     match result {
         StepResult::Done => tracing::debug!(step, note, "done"),
         result => tracing::warn!(step, ?result, note, "not done"),
     }
 }
 
-async fn pending_or(work: &mut Option<Work<'_>>) -> (Event, StepResult, Done) {
-    match work {
-        Some(work) => work.await,
-        None => std::future::pending().await,
+/// Done when the session has run for as long as it may.
+async fn time_limit(limit: Option<Duration>) {
+    let forever = std::future::pending::<()>();
+    match limit {
+        Some(limit) => drop(timeout(limit, forever).await),
+        None => forever.await,
     }
 }
 
-fn time_limit<'a>(limit: Duration) -> Work<'a> {
-    Box::pin(async move {
-        let _ = timeout(limit, std::future::pending::<()>()).await;
-        let cause = Cause::Requested { by: StopReason::TimeLimit };
-        (Event::Stop(cause), StepResult::Late, Done::default())
-    })
-}
-
-async fn run(stage: &impl Stage, step: Step, deadline: Duration) -> (Event, StepResult, Done) {
-    match timeout(deadline, stage.run(step)).await {
+async fn run(stage: &impl Stage, step: Step, deadline: Duration) -> Ended {
+    let (event, result, done) = match timeout(deadline, step_of(stage, step)).await {
         Ok(Ok(done)) => (Event::Done(step), StepResult::Done, done),
         Ok(Err(fault)) => {
             let note = Done::noted(fault.to_string());
             (Event::Failed(step, fault), StepResult::Failed, note)
         }
         Err(_) => (Event::Late(step), StepResult::Late, missed(deadline)),
-    }
+    };
+    Ended { name: step.name(), event, result, done }
 }
 
-async fn undone(
-    stage: &impl Stage,
-    undo: Undo,
-    confirming: bool,
-    deadline: Duration,
-) -> (Event, StepResult, Done) {
-    match timeout(deadline, stage.undo(undo, confirming)).await {
+async fn undone(stage: &impl Stage, undo: Undo, confirming: bool, deadline: Duration) -> Ended {
+    let (event, result, done) = match timeout(deadline, undo_of(stage, undo, confirming)).await {
         Ok(Ok(done)) => (Event::Undone(undo), StepResult::Done, done),
         Ok(Err(fault)) => {
             let note = Done::noted(fault.to_string());
             (Event::UndoFailed(undo, fault), StepResult::Failed, note)
         }
         Err(_) => (Event::UndoLate(undo), StepResult::Late, missed(deadline)),
+    };
+    Ended { name: undo.name(), event, result, done }
+}
+
+async fn step_of(stage: &impl Stage, step: Step) -> Result<Done, Fault> {
+    #[cfg(feature = "faults")]
+    planted::hit(step.name(), When::Before).await?;
+    let done = stage.run(step).await?;
+    #[cfg(feature = "faults")]
+    planted::hit(step.name(), When::After).await?;
+    Ok(done)
+}
+
+async fn undo_of(stage: &impl Stage, undo: Undo, confirming: bool) -> Result<Done, Fault> {
+    #[cfg(feature = "faults")]
+    if !confirming {
+        planted::hit(undo.name(), When::Before).await?;
     }
+    stage.undo(undo, confirming).await
 }
 
 fn missed(deadline: Duration) -> Done {

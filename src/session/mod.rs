@@ -14,15 +14,19 @@
 pub mod camera;
 pub mod driver;
 pub mod handle;
+pub mod history;
+pub mod journal;
 pub mod peer;
 pub mod registry;
-mod run;
 mod stage;
 pub mod status;
 pub mod timeline;
+mod track;
 pub mod viewer;
 
 pub use handle::{FromViewer, Negotiation, SessionHandle, ToViewer};
+pub use history::Found;
+pub use journal::Journal;
 pub use registry::Registry;
 pub use status::{CameraState, CameraStatus, ServiceStatus, SessionStatus, SessionTimeline};
 pub use timeline::{Done, Entry, StepResult, Table, Timeline};

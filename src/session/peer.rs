@@ -4,7 +4,9 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::viewer::Outbox;
@@ -29,18 +31,20 @@ impl Peer {
         Self { session, worker: OnceLock::new(), ending: Arc::default() }
     }
 
-    /// `create-peer`: takes a worker and has it make the session's peer. Returns what must be
-    /// awaited beside the session for its facts to be heard; it ends with the worker.
+    /// `create-peer`: takes a worker that is warm; one that hangs for `patience` is replaced.
+    /// Returns what must be awaited beside the session for its facts to be heard, which ends with the
+    /// worker. Cancel-safe.
     ///
     /// # Errors
     /// `worker-unavailable`.
-    pub fn take(
+    pub async fn take(
         &self,
         spares: &Spares,
+        patience: Duration,
         events: mpsc::UnboundedSender<Event>,
         outbox: Arc<Outbox>,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Fault> {
-        let (worker, facts) = spares.take_peer()?;
+        let (worker, facts) = spares.take_peer(patience).await?;
         let hearing =
             hear(worker.clone(), facts, self.session, Arc::clone(&self.ending), events, outbox);
         // Taken once: create-peer runs once.
@@ -131,7 +135,19 @@ async fn hear(
         // The session may have ended: then nobody needs to know.
         let _ = events.send(Event::Stop(Cause::Lost { fault }));
     };
-    while let Some(fact) = facts.recv().await {
+    let mut hung = std::pin::pin!(worker.hung().fuse());
+    loop {
+        let fact = tokio::select! {
+            fact = facts.recv() => match fact {
+                Some(fact) => fact,
+                None => break,
+            },
+            fault = &mut hung => PeerFact::Failed { session, fault },
+        };
+        if fact.session() != session {
+            tracing::warn!(%session, ?fact, "a fact of another session is ignored");
+            continue;
+        }
         match fact {
             PeerFact::Candidate { candidate, .. } => outbox.candidate(candidate),
             PeerFact::Connection { state, .. } => {
@@ -147,7 +163,10 @@ async fn hear(
                     Connection::Connecting | Connection::Connected | Connection::Disconnected => {}
                 }
             }
-            PeerFact::Silent { .. } => lost(FaultCode::ViewerVanished, "nothing heard for 5 s"),
+            PeerFact::Silent { silence, .. } => {
+                let detail = format!("nothing heard for {:.1} s", silence.as_secs_f64());
+                lost(FaultCode::ViewerVanished, &detail);
+            }
             PeerFact::Message { text, .. } => {
                 tracing::info!(%session, bytes = text.len(), "message from the viewer");
             }

@@ -4,29 +4,31 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::camera::Camera;
+use super::camera::{Camera, RECOVER_DEADLINE, Surroundings};
 use super::driver::{Limits, drive};
 use super::peer::Peer;
-use super::stage::{SessionStage, promised};
+use super::stage::SessionStage;
+use super::track;
 use super::viewer::{Inbox, Outbox};
 use super::{
-    FromViewer, Negotiation, ServiceStatus, SessionHandle, SessionStatus, Timeline, ToViewer,
+    FromViewer, Journal, Negotiation, ServiceStatus, SessionHandle, SessionStatus, Timeline,
+    ToViewer,
 };
 use crate::config::Config;
-use crate::lifecycle::{Cause, Event, Fault, FaultCode, Phase, Plan, Role, StopReason};
-use crate::wire::{Candidate, Codec, PeerCommand, Reply, SessionId, VideoTrack, ViewerStats};
+use crate::device::Hidden;
+use crate::lifecycle::{Cause, Event, Fault, FaultCode, Phase, Plan, Role, Step, StopReason};
+use crate::wire::{Candidate, PeerCommand, Reply, SessionId, ViewerStats};
 use crate::worker::Spares;
 
-/// How many ended sessions are remembered.
+/// How many ended sessions are remembered; beyond them the journal is asked.
 const REMEMBERED: usize = 64;
-
-/// The payload type of our video when we offer.
-const OFFERED_PAYLOAD: u8 = 96;
 
 /// The sessions and the cameras of this service. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ struct Inner {
     limits: Limits,
     ice_servers: Vec<String>,
     tasks: TaskTracker,
+    ending: CancellationToken,
+    journal: Journal,
     serial: watch::Sender<u64>,
     sessions: Mutex<Sessions>,
 }
@@ -55,12 +59,18 @@ struct Sessions {
 
 impl Registry {
     /// The cameras of `config`, all closed, and no session. Everything that a session starts runs
-    /// on `tasks`.
-    pub fn new(config: &Config, spares: Arc<Spares>, tasks: TaskTracker) -> Self {
+    /// on `tasks`; what becomes of it is kept in `journal`.
+    pub fn new(config: &Config, spares: Arc<Spares>, tasks: TaskTracker, journal: Journal) -> Self {
         let serial = watch::Sender::new(0_u64);
+        let around = Surroundings {
+            deadlines: config.deadlines.clone(),
+            spares: Arc::clone(&spares),
+            tasks: tasks.clone(),
+            ending: CancellationToken::new(),
+            serial: serial.clone(),
+        };
         let camera = |camera: &crate::config::Camera| {
-            let (spares, tasks) = (Arc::clone(&spares), tasks.clone());
-            let camera = Camera::new(camera.clone(), spares, tasks, serial.clone());
+            let camera = Camera::new(camera.clone(), around.clone());
             (camera.config().name.clone(), Arc::new(camera))
         };
         let cameras = config.cameras.iter().map(camera).collect();
@@ -70,8 +80,34 @@ impl Registry {
         };
         let ice_servers = config.webrtc.ice_servers.clone();
         let sessions = Mutex::default();
-        let inner = Inner { cameras, spares, limits, ice_servers, tasks, serial, sessions };
+        let inner = Inner {
+            cameras,
+            spares,
+            limits,
+            ice_servers,
+            tasks,
+            ending: around.ending,
+            journal,
+            serial,
+            sessions,
+        };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Looks at every camera once, before the first session, and says in the log what the release
+    /// oracle can see on this system. Cancel-safe.
+    pub async fn survey(&self) {
+        let mut hidden = Hidden::default();
+        for camera in self.inner.cameras.values() {
+            let seen = camera.survey().await;
+            hidden = seen.map_or(hidden, |seen| hidden.max(seen.evidence.hidden));
+        }
+        if !hidden.is_nothing() {
+            tracing::warn!(
+                "{hidden}: a camera is observed closed only as far as this user may see; \
+                 CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and the system's own /proc, show all"
+            );
+        }
     }
 
     /// Starts a session on `camera`. What it says to its viewer comes on the receiver; dropping
@@ -91,8 +127,7 @@ impl Registry {
             let detail = format!("no camera `{camera}`; there is {names}");
             Fault::new(FaultCode::CameraUnknown, detail)
         })?;
-        let mut video = choose(&camera, &negotiation)?;
-        promised(&camera, &mut video);
+        let video = track::choose(&camera, &negotiation)?;
         let (role, offer) = match negotiation {
             Negotiation::ViewerOffers(offer) => (Role::Answerer, Some(offer.as_str().to_owned())),
             Negotiation::DeviceOffers(_) => (Role::Offerer, None),
@@ -114,6 +149,7 @@ impl Registry {
         let timeline = Timeline::begin();
         let status = SessionStatus {
             id,
+            run: self.inner.journal.run().to_owned(),
             generation: sessions.generation,
             serial: *self.inner.serial.borrow(),
             camera: config.name.clone(),
@@ -136,6 +172,8 @@ impl Registry {
             camera,
             peer: Arc::new(Peer::new(id)),
             spares: Arc::clone(&self.inner.spares),
+            // Half of the step's time, so that another one has the other half.
+            warm_within: self.inner.limits.deadlines.step(Step::CreatePeer) / 2,
             tasks: self.inner.tasks.clone(),
             ice_servers: self.inner.ice_servers.clone(),
             video,
@@ -158,10 +196,11 @@ impl Registry {
         sessions.alive.insert(id, handle.clone());
         drop(sessions);
 
-        let inner = Arc::clone(&self.inner);
+        let (inner, followed) = (Arc::clone(&self.inner), handle.clone());
         let span = tracing::info_span!("session", %id);
         let owner = async move {
-            inner.own(stage, plan, timeline, event_queue, viewer_queue).await;
+            let owning = inner.own(stage, plan, timeline, event_queue, viewer_queue);
+            tokio::join!(owning, inner.journal.follow(followed));
             inner.forget(id);
         };
         self.inner.tasks.spawn(owner.instrument(span));
@@ -173,6 +212,10 @@ impl Registry {
         let sessions = self.inner.sessions();
         let ended = || sessions.ended.iter().find(|handle| handle.id() == id);
         sessions.alive.get(&id).or_else(ended).cloned()
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.inner.journal
     }
 
     /// Everything, as it stands.
@@ -201,6 +244,15 @@ impl Registry {
         // Fails only when the sender is gone, which this registry holds.
         let _ = self.inner.serial.subscribe().wait_for(|serial| *serial > after).await;
         self.status()
+    }
+
+    /// After [`Registry::stop_all`]: gives the recover hooks of cameras that could not be released
+    /// their time, then lets go of them. Bounded. Cancel-safe.
+    pub async fn let_go(&self) {
+        let hopeful = |camera: &&Arc<Camera>| camera.can_recover();
+        let released = self.inner.cameras.values().filter(hopeful).map(|camera| camera.released());
+        let _ = timeout(RECOVER_DEADLINE, join_all(released)).await;
+        self.inner.ending.cancel();
     }
 
     /// Ends every session and refuses new ones; returns when all have ended, which the teardown's
@@ -309,53 +361,6 @@ async fn figures(
     };
     // Whoever asked may have left.
     let _ = reply.send(figures);
-}
-
-/// The codec of this session: what the camera encodes now, if the viewer takes it; otherwise the
-/// board's first that the viewer takes.
-fn choose(camera: &Camera, negotiation: &Negotiation) -> Result<VideoTrack, Fault> {
-    let config = camera.config();
-    let board = config.board.codecs();
-    let in_use = camera.codec_in_use();
-    let profile = config.board.promise(Codec::H264).and_then(|p| p.profile_level_id.as_deref());
-    let of = |codecs: &[Codec]| match negotiation {
-        Negotiation::ViewerOffers(offer) => {
-            let chosen = offer.choose(codecs, profile)?;
-            Ok(VideoTrack {
-                codec: chosen.codec,
-                payload: chosen.payload,
-                profile_level_id: chosen.profile_level_id,
-                promise: None,
-            })
-        }
-        Negotiation::DeviceOffers(takes) => codecs
-            .iter()
-            .find(|codec| takes.contains(codec))
-            .map(|&codec| VideoTrack {
-                codec,
-                payload: OFFERED_PAYLOAD,
-                profile_level_id: None,
-                promise: None,
-            })
-            .ok_or_else(|| {
-                let names = |list: &[Codec]| {
-                    list.iter().map(|codec| codec.name()).collect::<Vec<_>>().join(", ")
-                };
-                let detail =
-                    format!("we have {}; the viewer takes {}", names(codecs), names(takes));
-                Fault::new(FaultCode::NoCommonCodec, detail)
-            }),
-    };
-    match in_use {
-        None => of(&board),
-        Some(codec) => of(&[codec]).or_else(|fault| {
-            // Would the viewer take another of ours? Then waiting helps, and it is told so.
-            of(&board)?;
-            let detail =
-                format!("{} is encoding {codec} for others: {}", config.name, fault.detail);
-            Err(Fault::new(FaultCode::CodecInUse, detail))
-        }),
-    }
 }
 
 fn new_id() -> Result<SessionId, Fault> {

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What each step and each undo does: every row of `lifecycle::steps` has its line here.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::camera::Camera;
+use super::camera::{Camera, Held, Loss};
 use super::driver::Stage;
 use super::handle::ToViewer;
 use super::peer::Peer;
-use super::run::Loss;
 use super::status::SessionStatus;
 use super::timeline::Done;
 use super::viewer::{Inbox, Outbox};
-use crate::lifecycle::{
-    CameraOpens, Cause, Event, Fault, FaultCode, Outcome, Phase, Step, Undo, Worker,
-};
+use crate::lifecycle::{Cause, Event, Fault, FaultCode, Outcome, Phase, Step, Undo, Worker};
 use crate::sdp::Answer;
 use crate::wire::socket::link_pair;
 use crate::wire::{PeerCommand, SessionId, VideoTrack};
@@ -30,6 +30,8 @@ pub(super) struct SessionStage {
     pub(super) camera: Arc<Camera>,
     pub(super) peer: Arc<Peer>,
     pub(super) spares: Arc<Spares>,
+    /// How long a worker may take to become warm before it is replaced.
+    pub(super) warm_within: Duration,
     pub(super) tasks: TaskTracker,
     pub(super) ice_servers: Vec<String>,
     /// What is sent: the codec, and the payload type that the offer gave it.
@@ -52,15 +54,18 @@ impl Stage for SessionStage {
         let session = self.id;
         match step {
             Step::CreatePeer => {
-                let outbox = Arc::clone(&self.outbox);
-                self.tasks.spawn(self.peer.take(&self.spares, self.events.clone(), outbox)?);
+                let (asked, outbox) = (Instant::now(), Arc::clone(&self.outbox));
+                let events = self.events.clone();
+                let hearing = self.peer.take(&self.spares, self.warm_within, events, outbox);
+                self.tasks.spawn(hearing.await?);
+                let waited = asked.elapsed();
                 let role = self.status.borrow().role;
                 let pid = self.peer.create(role, self.ice_servers.clone()).await?;
-                return Ok(Done::noted(format!("worker {pid}")));
+                return Ok(Done { note: Some(format!("worker {pid}")), waited });
             }
             Step::OpenCamera => {
-                let (done, lost) = self.camera.open(session, self.video.codec).await?;
-                self.tasks.spawn(report_loss(lost, self.stopping.clone(), self.events.clone()));
+                let (done, held) = self.camera.open(session, self.video.codec).await?;
+                self.follow(held);
                 return Ok(done);
             }
             Step::CreateSource => return self.camera.create_source(session).await,
@@ -105,6 +110,7 @@ impl Stage for SessionStage {
             }
             Step::EnableTracks => {
                 self.peer.call(PeerCommand::EnableTracks { session }, None).await?;
+                self.camera.watches(session);
                 self.outbox.tell(ToViewer::Running);
             }
         }
@@ -186,6 +192,13 @@ impl SessionStage {
         self.spares.replenish();
     }
 
+    /// Hears what becomes of the lease: a new link goes on to the peer, a loss ends the session.
+    fn follow(&self, held: Held) {
+        let Held { lost, links } = held;
+        self.tasks.spawn(report_loss(lost, self.stopping.clone(), self.events.clone()));
+        self.tasks.spawn(relink(links, Arc::clone(&self.peer), self.id, self.events.clone()));
+    }
+
     /// The link is made here and given away: one end to each worker, none stays.
     async fn create_stream(&self) -> Result<Done, Fault> {
         let session = self.id;
@@ -194,7 +207,10 @@ impl SessionStage {
         })?;
         let attached = self.camera.attach(session, camera);
         let known = self.peer.call(PeerCommand::CreateStream { session }, Some(peer));
-        let (caps, _) = tokio::try_join!(attached, known)?;
+        // A camera that refuses closes the link, so that the peer fails too: the camera's word first.
+        let (attached, known) = tokio::join!(attached, known);
+        let caps = attached?;
+        known?;
         tracing::debug!(caps);
         Ok(Done::noted(in_short(&caps)))
     }
@@ -212,11 +228,17 @@ fn in_short(caps: &str) -> String {
     fields.filter_map(value).fold(kind, |text, value| text + " " + &value)
 }
 
-/// What the pipeline file promises is needed only while the camera has not run.
-pub(super) fn promised(camera: &Camera, video: &mut VideoTrack) {
-    let config = camera.config();
-    if config.camera_opens == CameraOpens::AfterConnected {
-        video.promise = config.board.promise(video.codec).cloned();
+/// Gives the peer each new link of a camera that was opened again. Ends with the lease.
+async fn relink(
+    mut links: mpsc::UnboundedReceiver<OwnedFd>,
+    peer: Arc<Peer>,
+    session: SessionId,
+    events: mpsc::UnboundedSender<Event>,
+) {
+    while let Some(link) = links.recv().await {
+        if let Err(fault) = peer.call(PeerCommand::CreateStream { session }, Some(link)).await {
+            let _ = events.send(Event::Stop(Cause::Lost { fault }));
+        }
     }
 }
 

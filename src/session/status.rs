@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::timeline::Entry;
-use crate::lifecycle::{Fault, Outcome, Phase, Role};
+use super::timeline::{Entry, StepResult};
+use crate::device::Observation;
+use crate::lifecycle::{Cause, Fault, FaultCode, Outcome, Phase, Role};
 use crate::wire::{Codec, SessionId};
 
 /// One session.
@@ -12,7 +13,9 @@ use crate::wire::{Codec, SessionId};
 pub struct SessionStatus {
     /// Its id.
     pub id: SessionId,
-    /// Counts the sessions of this run of the service, from 1.
+    /// The run of the service that it belongs to: 16 hex digits, new at each start.
+    pub run: String,
+    /// Counts the sessions of that run, from 1.
     pub generation: u64,
     /// The publication that last changed this; see [`ServiceStatus::serial`].
     pub serial: u64,
@@ -44,6 +47,41 @@ pub struct SessionTimeline {
     pub session: SessionStatus,
     /// Every step and undo so far.
     pub entries: Vec<Entry>,
+}
+
+impl SessionStatus {
+    /// What became of a session that is not alive: if nobody gave it an end, the service was killed
+    /// or the device lost power while it went on.
+    pub(super) fn interrupted(mut self) -> Self {
+        let phase = match self.phase {
+            Phase::Ended => return self,
+            Phase::Starting => "started",
+            Phase::Running => "ran",
+            Phase::Stopping => "ended",
+        };
+        let detail = format!(
+            "the service was killed, or the device lost power, while the session {phase}; \
+             nobody saw the camera close"
+        );
+        let cause = Cause::Lost { fault: Fault::new(FaultCode::Interrupted, detail) };
+        self.phase = Phase::Ended;
+        self.step = None;
+        self.outcome = Some(Outcome { cause, unclean: Vec::new(), held: Vec::new() });
+        self
+    }
+}
+
+impl SessionTimeline {
+    /// See [`SessionStatus::interrupted`].
+    pub(super) fn interrupted(mut self) -> Self {
+        self.session = self.session.interrupted();
+        for entry in &mut self.entries {
+            if entry.result == StepResult::InProgress {
+                entry.result = StepResult::Abandoned;
+            }
+        }
+        self
+    }
 }
 
 /// Whether a camera is open: the word that the shutter promise is about.
@@ -84,6 +122,9 @@ pub struct CameraStatus {
     /// Why it is wedged.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fault: Option<Fault>,
+    /// What the release oracle saw when it last looked: before an opening, or after a close.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub observed: Option<Observation>,
 }
 
 /// Everything.

@@ -20,7 +20,7 @@ pub enum StepResult {
     Failed,
     /// Missed its deadline.
     Late,
-    /// The teardown began while it was in progress.
+    /// The teardown began, or the service was killed, while it was in progress.
     Abandoned,
 }
 
@@ -112,9 +112,12 @@ impl Timeline {
         self.push(Table::Start, row.number, row.name);
     }
 
-    /// An undo begins. What is still in progress is abandoned.
+    /// An undo begins. Whatever is still in progress is abandoned.
     pub fn undo(&mut self, undo: Undo) {
-        self.end(StepResult::Abandoned, Done::default());
+        let now = self.now_ms();
+        for entry in self.entries.iter_mut().filter(|e| e.result == StepResult::InProgress) {
+            entry.end(now, StepResult::Abandoned, Done::default());
+        }
         let row = undo.row();
         self.push(Table::End, row.number, row.name);
     }
@@ -133,15 +136,21 @@ impl Timeline {
         });
     }
 
-    /// What is in progress ended so. Nothing in progress: nothing happens.
-    pub fn end(&mut self, result: StepResult, done: Done) {
+    /// The step or undo of that name ended so. Nothing of that name in progress: nothing happens.
+    pub fn end(&mut self, name: &str, result: StepResult, done: Done) {
         let now = self.now_ms();
-        let Some(entry) = self.entries.last_mut() else { return };
-        if entry.result == StepResult::InProgress {
-            entry.began_ms = (entry.asked_ms + ms(done.waited)).min(now);
-            entry.ended_ms = Some(now);
-            entry.result = result;
-            entry.note = done.note;
+        let in_progress = |e: &&mut Entry| e.step == name && e.result == StepResult::InProgress;
+        if let Some(entry) = self.entries.iter_mut().find(in_progress) {
+            entry.end(now, result, done);
         }
+    }
+}
+
+impl Entry {
+    fn end(&mut self, now: f64, result: StepResult, done: Done) {
+        self.began_ms = (self.asked_ms + ms(done.waited)).min(now);
+        self.ended_ms = Some(now);
+        self.result = result;
+        self.note = done.note;
     }
 }

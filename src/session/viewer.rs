@@ -127,6 +127,7 @@ mod tests {
         Candidate { candidate: format!("candidate:{n}"), mline: 0 }
     }
 
+    // Failure modes: N1.
     #[test]
     fn candidates_wait_for_the_remote_description() {
         let inbox = Inbox::default();
@@ -152,6 +153,7 @@ mod tests {
         assert_eq!(inbox.awaited_answer().await.unwrap(), "first");
     }
 
+    // Failure modes: N1.
     #[test]
     fn our_description_leaves_before_our_candidates() {
         let (sender, mut told) = mpsc::unbounded_channel();
