@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Elements by factory name, and what to install when one is missing.
 
+use gst::prelude::*;
 use shutterd::lifecycle::{Fault, FaultCode};
 
 /// Makes an element.
@@ -9,6 +10,15 @@ use shutterd::lifecycle::{Fault, FaultCode};
 /// `element-missing`, naming the element and where it comes from.
 pub(crate) fn make(factory: &str) -> Result<gst::Element, Fault> {
     gst::ElementFactory::make(factory).build().map_err(|_| missing(factory))
+}
+
+/// The plugin that has the element, which need not be loaded for this.
+///
+/// # Errors
+/// `element-missing`.
+pub(crate) fn plugin_of(factory: &str) -> Result<Option<gst::glib::GString>, Fault> {
+    let found = gst::ElementFactory::find(factory).ok_or_else(|| missing(factory))?;
+    Ok(found.plugin_name())
 }
 
 /// The fault for an element that is not installed.

@@ -21,6 +21,8 @@ mod hangup;
 mod lane;
 mod link;
 mod peer;
+#[cfg(feature = "faults")]
+mod planted;
 mod state;
 
 use std::io::IsTerminal;

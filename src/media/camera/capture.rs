@@ -9,6 +9,7 @@ use shutterd::lifecycle::Fault;
 use tokio::sync::watch;
 
 use super::fanout::Fanout;
+use super::stall::LastFrame;
 
 /// How far the source is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +30,7 @@ pub(super) fn connect(
     sink: &gst_app::AppSink,
     progress: watch::Sender<Progress>,
     fanout: Arc<Fanout>,
+    last_frame: Arc<LastFrame>,
 ) {
     let mut known: Option<gst::Caps> = None;
     let callbacks = gst_app::AppSinkCallbacks::builder()
@@ -45,6 +47,7 @@ pub(super) fn connect(
             if unit.is_empty() {
                 return Ok(gst::FlowSuccess::Ok);
             }
+            last_frame.note();
             let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             fanout.publish(&unit, keyframe, captured_at(sink, &sample, buffer));
             progress.send_if_modified(|now| {

@@ -14,6 +14,10 @@ use crate::media::link;
 /// Access units that wait for one link. Beyond this, a viewer would see the past.
 pub(super) const QUEUE: usize = 8;
 
+/// Access units since a keyframe with which a link may begin at once: they fit its queue behind the
+/// caps, with room for the next. After more of them a keyframe is asked for.
+const BEGINNING: usize = QUEUE - 2;
+
 /// A frame as it goes over every link, header included: copied once, shared by all.
 pub(super) type Frame = Arc<Vec<u8>>;
 
@@ -26,6 +30,8 @@ pub(super) struct Fanout {
 #[derive(Debug, Default)]
 struct State {
     caps: Option<(String, Frame)>,
+    /// The newest keyframe and what followed it, up to [`BEGINNING`] units; or nothing.
+    beginning: Vec<Frame>,
     links: HashMap<SessionId, Link>,
 }
 
@@ -48,32 +54,47 @@ impl Fanout {
     /// From now on the stream has these caps.
     pub(super) fn set_caps(&self, text: &str) {
         if let Some(frame) = link::frame(Kind::Caps, 0, text.as_bytes()) {
-            self.state().caps = Some((text.to_owned(), Arc::new(frame)));
+            let mut state = self.state();
+            state.caps = Some((text.to_owned(), Arc::new(frame)));
+            state.beginning.clear();
         }
     }
 
     /// Sends one access unit to every link that can decode it.
     pub(super) fn publish(&self, unit: &[u8], keyframe: bool, time: u64) {
         let mut state = self.state();
-        let State { caps, links } = &mut *state;
-        if links.is_empty() {
+        let State { caps, beginning, links } = &mut *state;
+        if keyframe || beginning.len() == BEGINNING {
+            beginning.clear();
+        }
+        let begins = keyframe || !beginning.is_empty();
+        if links.is_empty() && !begins {
             return;
         }
         let frame = link::frame(Kind::AccessUnit { keyframe }, time, unit).map(Arc::new);
+        match &frame {
+            Some(frame) if begins => beginning.push(Arc::clone(frame)),
+            _ => beginning.clear(),
+        }
         let caps = caps.as_ref().map(|(_, frame)| frame);
         for link in links.values_mut() {
             link.send(frame.as_ref(), keyframe, caps);
         }
     }
 
-    /// Adds a link, with the caps first in its queue. It gets nothing else until a keyframe.
-    /// `None` when the caps are not known yet. Returns them as text with the queue's other end.
+    /// Adds a link, with the caps first in its queue, and a keyframe where there is a new one. Without,
+    /// it is behind, and gets nothing else until there is. `None` when the caps are not known yet.
+    /// Returns them as text with the queue's other end.
     pub(super) fn add(&self, session: SessionId) -> Option<(String, mpsc::Receiver<Frame>)> {
         let mut state = self.state();
         let (text, caps) = state.caps.clone()?;
         let (queue, frames) = mpsc::channel(QUEUE);
         queue.try_send(Arc::clone(&caps)).ok()?;
-        state.links.insert(session, Link { queue, caps: Some(caps), behind: true, dropped: 0 });
+        for frame in &state.beginning {
+            queue.try_send(Arc::clone(frame)).ok()?;
+        }
+        let behind = state.beginning.is_empty();
+        state.links.insert(session, Link { queue, caps: Some(caps), behind, dropped: 0 });
         Some((text, frames))
     }
 
@@ -147,6 +168,27 @@ mod tests {
         fanout.publish(b"x", false, 2);
         assert_eq!(kinds(&mut frames), "cKd");
         assert!(!fanout.is_behind(A));
+    }
+
+    #[test]
+    fn a_joiner_begins_at_once_while_the_keyframe_is_new() {
+        let fanout = Fanout::default();
+        fanout.set_caps("video/x-h264");
+        fanout.publish(b"x", true, 0);
+        for n in 1..6 {
+            fanout.publish(b"x", false, n);
+        }
+        let (_, mut early) = fanout.add(A).unwrap();
+        assert!(!fanout.is_behind(A));
+        fanout.publish(b"x", false, 6);
+        assert_eq!(kinds(&mut early), "cKdddddd");
+        let (_, mut late) = fanout.add(B).unwrap();
+        assert!(fanout.is_behind(B));
+        fanout.publish(b"x", true, 7);
+        fanout.set_caps("video/x-h264, width=1");
+        assert_eq!(kinds(&mut late), "cK");
+        let (_, mut other) = fanout.add(B).unwrap();
+        assert_eq!(kinds(&mut other), "c");
     }
 
     #[test]

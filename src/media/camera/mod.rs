@@ -8,6 +8,7 @@ mod keyframes;
 mod launch;
 mod outlet;
 mod pipeline;
+mod stall;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -26,11 +27,17 @@ use capture::Progress;
 use fanout::Fanout;
 use outlet::Outlets;
 use pipeline::Pipeline;
+use stall::LastFrame;
+
+/// GStreamer's plugin for V4L2 opens every node there is when it is loaded. So it is loaded by who is
+/// to open the camera, and by no spare.
+const OPENS_NODES: &str = "video4linux2";
 
 /// The control loop's side: one lane, for there is one camera.
 #[derive(Debug)]
 pub(crate) struct CameraWorker {
     lane: Lane<CameraCommand>,
+    reporter: Reporter<CameraFact>,
     /// Owns the lane's task.
     _tasks: JoinSet<()>,
 }
@@ -42,6 +49,7 @@ impl Worker for CameraWorker {
     fn new(reporter: Reporter<CameraFact>, finished: CancellationToken) -> Self {
         let (lane, mut orders) = lane();
         let mut tasks = JoinSet::new();
+        let for_pings = reporter.clone();
         tasks.spawn(async move {
             let mut camera = match Camera::new(reporter.clone()) {
                 Ok(camera) => camera,
@@ -59,10 +67,17 @@ impl Worker for CameraWorker {
                 }
             }
         });
-        Self { lane, _tasks: tasks }
+        Self { lane, reporter: for_pings, _tasks: tasks }
     }
 
     fn accept(&mut self, request: Request<CameraCommand>, fds: Vec<OwnedFd>) {
+        if request.command == CameraCommand::Ping {
+            return self.reporter.result(request.id, Ok(Reply::Done));
+        }
+        #[cfg(feature = "faults")]
+        if let CameraCommand::Plant(faults) = request.command {
+            return super::planted::plan(faults);
+        }
         // `Detach` concerns one viewer and must not end what runs for the others.
         let teardown = matches!(
             request.command,
@@ -82,6 +97,9 @@ struct Camera {
     fanout: Arc<Fanout>,
     outlets: Outlets,
     reporter: Reporter<CameraFact>,
+    last_frame: Arc<LastFrame>,
+    /// Owns the watch for a stall.
+    watching: JoinSet<()>,
 }
 
 impl Camera {
@@ -89,17 +107,41 @@ impl Camera {
         let stage = Stage::new("camera")?;
         let fanout = Arc::new(Fanout::default());
         let outlets = Outlets::new(Arc::clone(&fanout), &stage, reporter.clone());
-        Ok(Self { stage, progress: watch::Sender::default(), fanout, outlets, reporter })
+        let (progress, last_frame, watching) = Default::default();
+        Ok(Self { stage, progress, fanout, outlets, reporter, last_frame, watching })
     }
 
+    #[cfg(feature = "faults")]
     async fn execute(&mut self, command: CameraCommand, fds: Vec<OwnedFd>) -> Result<Reply, Fault> {
+        use super::planted::{hit, planned, step_of};
+        use shutterd::wire::planted::{Misdeed, Place, When};
+        let step = step_of(&command);
+        hit(&self.stage, Place::Camera, &step, When::Before).await?;
+        let reply = self.perform(command, fds).await?;
+        if planned(Place::Camera, &step, When::After) == Some(Misdeed::KeepBuffer) {
+            self.stage.run(|scene, _| scene.iter().for_each(Pipeline::keep_buffer)).await?;
+        }
+        hit(&self.stage, Place::Camera, &step, When::After).await?;
+        Ok(reply)
+    }
+
+    #[cfg(not(feature = "faults"))]
+    async fn execute(&mut self, command: CameraCommand, fds: Vec<OwnedFd>) -> Result<Reply, Fault> {
+        self.perform(command, fds).await
+    }
+
+    async fn perform(&mut self, command: CameraCommand, fds: Vec<OwnedFd>) -> Result<Reply, Fault> {
         match command {
+            CameraCommand::Ping => {}
+            #[cfg(feature = "faults")]
+            CameraCommand::Plant(_) => {}
             CameraCommand::Prepare { elements } => self.prepare(elements).await?,
             CameraCommand::OpenCamera { launch, device, codec } => {
                 let wiring = pipeline::Wiring {
                     progress: self.progress.clone(),
                     fanout: Arc::clone(&self.fanout),
                     reporter: self.reporter.clone(),
+                    last_frame: Arc::clone(&self.last_frame),
                 };
                 self.stage
                     .run(move |scene, here| {
@@ -139,17 +181,19 @@ impl Camera {
     }
 
     async fn prepare(&self, names: Vec<String>) -> Result<(), Fault> {
+        let warm_up = |name: &str| match elements::plugin_of(name)?.as_deref() {
+            Some(OPENS_NODES) => Ok(()),
+            _ => elements::make(name).map(drop),
+        };
         self.stage
             .run(move |_, _| {
-                for name in launch::TAIL.iter().copied().chain(names.iter().map(String::as_str)) {
-                    drop(elements::make(name)?);
-                }
-                Ok(())
+                let names = names.iter().map(String::as_str);
+                launch::TAIL.iter().copied().chain(names).try_for_each(warm_up)
             })
             .await?
     }
 
-    async fn create_source(&self) -> Result<(), Fault> {
+    async fn create_source(&mut self) -> Result<(), Fault> {
         let mut progress = self.progress.subscribe();
         self.stage
             .run(|scene, here| match scene {
@@ -167,6 +211,9 @@ impl Camera {
             Progress::Failed(fault) => Err(fault),
             Progress::Stopped => Err(wrong_state("the source was destroyed")),
             Progress::Waiting | Progress::Flowing => {
+                let (last, progress, reporter) =
+                    (Arc::clone(&self.last_frame), self.progress.clone(), self.reporter.clone());
+                self.watching.spawn(async move { stall::watch(&last, &progress, &reporter).await });
                 // The pool exists by now: remember it, for `await-capture-stopped`.
                 self.stage.run(|scene, _| scene.iter_mut().for_each(Pipeline::note_pool)).await
             }

@@ -48,8 +48,8 @@ impl Outlets {
         Self { fanout, wishes, reporter, running, tracker, _keyframes: keyframes }
     }
 
-    /// Adds a link, then asks for a keyframe: the other way round it could be encoded before the
-    /// link is there to get it. Returns the stream's caps.
+    /// Adds a link, then asks for a keyframe if it has none to begin with: the other way round it
+    /// could be encoded before the link is there to get it. Returns the stream's caps.
     pub(super) async fn attach(
         &mut self,
         session: SessionId,
@@ -61,7 +61,9 @@ impl Outlets {
         let (caps, frames) = self.fanout.add(session).ok_or_else(|| {
             Fault::new(FaultCode::MessageInvalid, "the stream's caps are not known yet")
         })?;
-        self.wishes.notify_one();
+        if self.fanout.is_behind(session) {
+            self.wishes.notify_one();
+        }
         let (detached, fanout, wishes, reporter) = (
             CancellationToken::new(),
             Arc::clone(&self.fanout),

@@ -14,6 +14,7 @@ use super::capture::{self, Progress};
 use super::fanout::Fanout;
 use super::formats;
 use super::launch::{self, invalid};
+use super::stall::LastFrame;
 use crate::media::control::Reporter;
 use crate::media::failure;
 use crate::media::state::OnStage;
@@ -24,6 +25,7 @@ pub(super) struct Wiring {
     pub(super) progress: watch::Sender<Progress>,
     pub(super) fanout: Arc<Fanout>,
     pub(super) reporter: Reporter<CameraFact>,
+    pub(super) last_frame: Arc<LastFrame>,
 }
 
 /// An open camera.
@@ -60,7 +62,7 @@ pub(super) fn open(
     wiring.progress.send_replace(Progress::Waiting);
     watch_bus(&pipeline, &wiring)?;
     let progress = wiring.progress.clone();
-    capture::connect(&sink, wiring.progress, wiring.fanout);
+    capture::connect(&sink, wiring.progress, wiring.fanout, wiring.last_frame);
     let open =
         scene.insert(Pipeline { pipeline, camera, sink, progress, pool: Default::default() });
     let at = device.map(|d| format!(" ({})", d.display())).unwrap_or_default();
@@ -177,6 +179,17 @@ impl Pipeline {
         if let Some(pad) = self.sink.static_pad("sink") {
             let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
             pad.push_event(event);
+        }
+    }
+
+    /// The mistake that keeps cameras open: one buffer of the source, held for ever.
+    #[cfg(feature = "faults")]
+    pub(super) fn keep_buffer(&self) {
+        if let Some(pad) = self.camera.static_pad("src") {
+            pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+                std::mem::forget(info.buffer_mut().map(|buffer| buffer.clone()));
+                gst::PadProbeReturn::Remove
+            });
         }
     }
 

@@ -17,6 +17,9 @@ const LABEL: &str = "shutter";
 /// What may wait to be sent: a viewer that does not read loses messages, not our memory.
 const BUFFERED: u64 = 256 << 10;
 
+/// Says nothing, and is acknowledged all the same. Viewers ignore it.
+const HEARTBEAT: &str = r#"{"type":"heartbeat"}"#;
+
 /// Reports what comes on `channel`. webrtcbin keeps the viewer's channels itself.
 pub(super) fn listen(channel: &WebRTCDataChannel, signs: &Arc<Signs>) {
     let signs = Arc::clone(signs);
@@ -50,14 +53,26 @@ impl Peer {
         if text.len() > MAX_TEXT {
             return Err(wrong_state(&format!("a message of more than {MAX_TEXT} bytes")));
         }
-        let channel = self.channel.as_ref();
-        let channel = channel
-            .filter(|c| c.ready_state() == WebRTCDataChannelState::Open)
-            .ok_or_else(|| wrong_state("the data channel is not open"))?;
+        let channel =
+            self.open_channel().ok_or_else(|| wrong_state("the data channel is not open"))?;
         if channel.buffered_amount() > BUFFERED {
             return Err(wrong_state("the viewer does not read what was sent before"));
         }
         channel.send_string_full(Some(text)).map_err(|error| wrong_state(error.message()))
+    }
+
+    /// Sends a heartbeat, which the viewer's SCTP acknowledges by itself. Whether an
+    /// acknowledgement is to be expected now.
+    pub(super) fn send_heartbeat(&self) -> bool {
+        self.open_channel().is_some_and(|channel| {
+            // What waits already asks for one.
+            channel.buffered_amount() > BUFFERED
+                || channel.send_string_full(Some(HEARTBEAT)).is_ok()
+        })
+    }
+
+    fn open_channel(&self) -> Option<&WebRTCDataChannel> {
+        self.channel.as_ref().filter(|c| c.ready_state() == WebRTCDataChannelState::Open)
     }
 
     /// Closes the device's channel. That the viewer agrees is not waited for.

@@ -30,6 +30,8 @@ pub(super) struct Peer {
     pub(super) webrtc: gst::Element,
     pub(super) role: Role,
     pub(super) tracks: Option<Tracks>,
+    /// The caps of the link's stream, which may be there before the tracks are, or after.
+    pub(super) stream: Option<String>,
     pub(super) channel: Option<WebRTCDataChannel>,
     pub(super) signs: Arc<Signs>,
     handlers: Vec<(glib::Object, glib::SignalHandlerId)>,
@@ -63,8 +65,16 @@ pub(super) fn create(
     let handlers = connect(&pipeline, &webrtc, signs, tap);
     watch_bus(&pipeline, signs, stage);
     let signs = Arc::clone(signs);
-    let peer =
-        scene.insert(Peer { pipeline, webrtc, role, tracks: None, channel: None, signs, handlers });
+    let peer = scene.insert(Peer {
+        pipeline,
+        webrtc,
+        role,
+        tracks: None,
+        stream: None,
+        channel: None,
+        signs,
+        handlers,
+    });
     here.bring(peer.pipeline.upcast_ref(), gst::State::Ready)
         .map_err(|_| refused("webrtcbin refuses READY"))?;
     Ok(())
@@ -186,8 +196,10 @@ fn inside(element: &gst::Element, signs: &Arc<Signs>, tap: &Arc<Tap>) {
         "nicesrc" => {
             let Some(pad) = element.static_pad("src") else { return };
             let signs = Arc::clone(signs);
-            // Whatever comes out is from the viewer: libnice keeps STUN for itself.
-            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            // Whatever comes out is from the viewer: libnice keeps STUN for itself. By the packet, or
+            // by the list, as newer ones have it.
+            let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+            pad.add_probe(mask, move |_, _| {
                 signs.hear();
                 gst::PadProbeReturn::Ok
             });

@@ -77,14 +77,6 @@ pub(super) fn open(
 }
 
 impl Link {
-    /// The stream's caps, if they came already.
-    pub(super) fn caps(&self) -> Option<String> {
-        match &*self.stream.borrow() {
-            Stream::Caps(caps) => Some(caps.clone()),
-            _ => None,
-        }
-    }
-
     /// Waits for the stream's caps.
     pub(super) fn await_caps(&self) -> impl Future<Output = Result<(), Fault>> + 'static {
         let mut stream = self.stream.clone();
@@ -127,9 +119,9 @@ async fn read(
                     return HeaderError::Kind(1).into();
                 };
                 let (for_tracks, signs) = (caps.clone(), Arc::clone(signs));
-                let applied = stage.run(move |scene, _| {
-                    let tracks = scene.as_ref().and_then(|peer| peer.tracks.as_ref());
-                    tracks.map_or(Ok(()), |tracks| tracks.set_stream(&for_tracks))
+                let applied = stage.run(move |scene, _| match scene {
+                    Some(peer) => peer.set_stream(for_tracks),
+                    None => Ok(()),
                 });
                 // Before the units that follow: they are of these caps.
                 match applied.await {

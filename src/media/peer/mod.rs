@@ -3,13 +3,16 @@
 //! `appsrc ! payloader ! webrtcbin`, fed by the camera's link through the gate.
 
 mod candidates;
+mod caps;
 mod channel;
 mod connection;
+mod flow;
 mod gate;
 mod goodbye;
 mod link;
 mod liveness;
 mod negotiation;
+mod outage;
 mod promise;
 mod session;
 mod signs;
@@ -59,6 +62,13 @@ impl Worker for PeerWorker {
     }
 
     fn accept(&mut self, request: Request<PeerCommand>, fds: Vec<OwnedFd>) {
+        if request.command == PeerCommand::Ping {
+            return self.reporter.result(request.id, Ok(Reply::Done));
+        }
+        #[cfg(feature = "faults")]
+        if let PeerCommand::Plant(faults) = request.command {
+            return super::planted::plan(faults);
+        }
         let Some(session) = session_of(&request.command) else {
             return self.prepare(request.id);
         };
@@ -130,7 +140,9 @@ fn is_teardown(command: &PeerCommand) -> bool {
 fn session_of(command: &PeerCommand) -> Option<SessionId> {
     use PeerCommand as C;
     match *command {
-        C::Prepare => None,
+        C::Ping | C::Prepare => None,
+        #[cfg(feature = "faults")]
+        C::Plant(_) => None,
         C::CreatePeer { session, .. }
         | C::CreateStream { session }
         | C::AddTracks { session, .. }

@@ -47,7 +47,7 @@ pub(super) async fn describe(
     let description = reply
         .get::<WebRTCSessionDescription>(field)
         .map_err(|_| failed(format!("webrtcbin made no {field}")))?;
-    let description = decline_audio(&description);
+    let description = on(stage, move |peer| Ok(peer.as_ours(&description))).await?;
     takes_video(description.sdp(), &["sendonly", "sendrecv"])?;
     let (set, reply) = promise();
     on(stage, move |peer| {
@@ -132,9 +132,39 @@ fn parse(text: &str) -> Result<SDPMessage, Fault> {
     Ok(sdp)
 }
 
+impl Peer {
+    /// What webrtcbin described, with what it chooses otherwise than we do.
+    fn as_ours(&self, description: &WebRTCSessionDescription) -> WebRTCSessionDescription {
+        let mut sdp: SDPMessage = SDPMessageRef::to_owned(description.sdp());
+        decline_audio(&mut sdp);
+        let offer = self.webrtc.property::<Option<WebRTCSessionDescription>>("remote-description");
+        if offer.is_some_and(|offer| leaves_setup_to_us(offer.sdp())) {
+            let_viewer_begin(&mut sdp);
+        }
+        WebRTCSessionDescription::new(description.type_(), sdp)
+    }
+}
+
+fn leaves_setup_to_us(offer: &SDPMessageRef) -> bool {
+    let session = offer.attribute_val("setup");
+    offer.medias().all(|m| m.attribute_val("setup").or(session) == Some("actpass"))
+}
+
+/// The handshake is begun by the viewer, who knows first that there is a path (it nominates), and
+/// whose last word is the third of four flights: from then on we may send. webrtcbin would begin it.
+fn let_viewer_begin(answer: &mut SDPMessageRef) {
+    for media in answer.medias_mut() {
+        let setup = media.attributes().position(|a| a.key() == "setup");
+        if let Some(at) = setup.and_then(|at| u32::try_from(at).ok()) {
+            // The index was just found.
+            let _ = media.remove_attribute(at);
+            media.add_attribute("setup", Some("passive"));
+        }
+    }
+}
+
 /// webrtcbin answers an audio section with `recvonly`; nobody here listens.
-fn decline_audio(description: &WebRTCSessionDescription) -> WebRTCSessionDescription {
-    let mut sdp: SDPMessage = SDPMessageRef::to_owned(description.sdp());
+fn decline_audio(sdp: &mut SDPMessageRef) {
     for media in sdp.medias_mut().filter(|m| m.media() == Some("audio")) {
         let direction = media.attributes().position(|a| DIRECTIONS.contains(&a.key()));
         if let Some(at) = direction.and_then(|at| u32::try_from(at).ok()) {
@@ -144,7 +174,6 @@ fn decline_audio(description: &WebRTCSessionDescription) -> WebRTCSessionDescrip
             media.add_attribute("inactive", Some(""));
         }
     }
-    WebRTCSessionDescription::new(description.type_(), sdp)
 }
 
 /// Whether a video section has one of `directions`; a section without any is `sendrecv`.

@@ -102,13 +102,42 @@ impl Session {
         }
     }
 
+    #[cfg(feature = "faults")]
     async fn begin(&mut self, command: PeerCommand, fds: Vec<OwnedFd>) -> Result<Outcome, Fault> {
+        use crate::media::planted::{hit, step_of};
+        use shutterd::wire::planted::{Place, When};
+        // Faults are planted into sessions; a spare that is made meanwhile warms up unharmed.
+        if self.id == super::warm::NOBODY {
+            return self.perform(command, fds).await;
+        }
+        let (step, stage) = (step_of(&command), self.stage.clone());
+        hit(&stage, Place::Peer, &step, When::Before).await?;
+        Ok(match self.perform(command, fds).await? {
+            Outcome::Awaits(event) => Outcome::Awaits(Box::pin(async move {
+                event.await?;
+                hit(&stage, Place::Peer, &step, When::After).await
+            })),
+            done => {
+                hit(&stage, Place::Peer, &step, When::After).await?;
+                done
+            }
+        })
+    }
+
+    #[cfg(not(feature = "faults"))]
+    async fn begin(&mut self, command: PeerCommand, fds: Vec<OwnedFd>) -> Result<Outcome, Fault> {
+        self.perform(command, fds).await
+    }
+
+    async fn perform(&mut self, command: PeerCommand, fds: Vec<OwnedFd>) -> Result<Outcome, Fault> {
         use PeerCommand as C;
         let (offer, answer) = (WebRTCSDPType::Offer, WebRTCSDPType::Answer);
         let done = Reply::Done;
         Ok(Outcome::Done(match command {
-            // The worker does this one without a session.
-            C::Prepare => done,
+            // The worker does these without a session.
+            C::Ping | C::Prepare => done,
+            #[cfg(feature = "faults")]
+            C::Plant(_) => done,
             C::CreatePeer { ice_servers, role, session: _ } => {
                 self.create_peer(role, ice_servers).await?;
                 done
@@ -209,11 +238,10 @@ impl Session {
     }
 
     async fn add_tracks(&self, video: VideoTrack) -> Result<(), Fault> {
-        let stream = self.link.as_ref().and_then(Link::caps);
         let feed = Arc::clone(&self.feed);
         self.stage
             .run(move |scene, here| match scene {
-                Some(peer) => peer.add_tracks(&video, stream.as_deref(), &feed, here),
+                Some(peer) => peer.add_tracks(&video, &feed, here),
                 None => Err(wrong_state("no peer was created")),
             })
             .await?
@@ -238,12 +266,13 @@ impl Session {
         self.feed.open();
         self.watching.cancel();
         self.watching = CancellationToken::new();
-        let (stop, signs, tap) =
-            (self.watching.clone(), Arc::clone(&self.signs), Arc::clone(&self.tap));
+        let stop = self.watching.clone();
+        let (signs, tap, stage) =
+            (Arc::clone(&self.signs), Arc::clone(&self.tap), self.stage.clone());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = liveness::watch(&signs, &tap) => {}
+                () = liveness::watch(&signs, &tap, &stage) => {}
             }
         });
         let tap = Arc::clone(&self.tap);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a session's callbacks have seen. They run on GStreamer's threads and only send.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use shutterd::lifecycle::{Fault, FaultCode};
 use shutterd::wire::{Candidate, Connection, PeerFact, SessionId};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::flow::{Flow, Run};
 use crate::media::control::Reporter;
 
 /// The largest message on the data channel, either way, in bytes.
@@ -24,9 +24,8 @@ pub(super) struct Signs {
     caps_at_webrtcbin: watch::Sender<bool>,
     /// Set when the session is being torn down: what happens then is no news.
     over: AtomicBool,
-    began: Instant,
-    /// When the viewer was heard last, in milliseconds since `began`.
-    heard: AtomicU64,
+    /// Whatever comes from the viewer.
+    heard: Flow,
 }
 
 impl Signs {
@@ -38,8 +37,7 @@ impl Signs {
             gathered: watch::Sender::new(false),
             caps_at_webrtcbin: watch::Sender::new(false),
             over: AtomicBool::new(false),
-            began: Instant::now(),
-            heard: AtomicU64::new(0),
+            heard: Flow::new(Instant::now()),
         }
     }
 
@@ -107,18 +105,23 @@ impl Signs {
 
     /// Nothing was heard of the viewer for too long.
     pub(super) fn silent(&self) {
-        self.tell(PeerFact::Silent { session: self.session });
+        let silence = self.heard.run().last.elapsed();
+        self.tell(PeerFact::Silent { session: self.session, silence });
     }
 
     /// The viewer was heard.
     pub(super) fn hear(&self) {
-        let now = self.began.elapsed().as_millis();
-        self.heard.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.heard.mark(Instant::now());
     }
 
-    /// When the viewer was heard last; the beginning of the session, if never.
-    pub(super) fn heard_at(&self) -> Instant {
-        self.began + Duration::from_millis(self.heard.load(Ordering::Relaxed))
+    /// What was heard of the viewer last; the beginning of the session, if nothing was.
+    pub(super) fn heard(&self) -> Run {
+        self.heard.run()
+    }
+
+    /// Where the connection stands, from now on.
+    pub(super) fn watch_connection(&self) -> watch::Receiver<Connection> {
+        self.connection.subscribe()
     }
 
     /// Whether ICE and DTLS are up.

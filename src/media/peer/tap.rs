@@ -5,11 +5,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use gst::prelude::*;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::flow::{Flow, Run};
 
 /// The tap of one session.
 #[derive(Debug)]
@@ -17,9 +18,7 @@ pub(super) struct Tap {
     open: AtomicBool,
     packets: AtomicU64,
     bytes: AtomicU64,
-    began: Instant,
-    /// When a packet left last, in milliseconds since `began`.
-    last: AtomicU64,
+    flow: Flow,
     /// Whether a packet has left since the tap was opened.
     flows: watch::Sender<bool>,
     /// Whether a DTLS alert has left: the goodbye.
@@ -35,17 +34,16 @@ impl Tap {
             open: AtomicBool::new(false),
             packets: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            began: Instant::now(),
-            last: AtomicU64::new(0),
+            flow: Flow::new(Instant::now()),
             flows: watch::Sender::default(),
             alert: watch::Sender::default(),
             pads: Mutex::default(),
         }
     }
 
-    /// When a packet left last; when the tap was made, if none did.
-    pub(super) fn last_at(&self) -> Instant {
-        self.began + Duration::from_millis(self.last.load(Ordering::Relaxed))
+    /// The packets that left last; the tap's making, if none did.
+    pub(super) fn sent(&self) -> Run {
+        self.flow.run()
     }
 
     /// Sits on `pad`.
@@ -80,8 +78,7 @@ impl Tap {
             // Not `Drop`: these bindings have let go of the packet then, and the core does again.
             return gst::PadProbeReturn::Handled;
         }
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(now, Ordering::Relaxed);
+        self.flow.mark(Instant::now());
         self.packets.fetch_add(count, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.flows.send_if_modified(|flows| !std::mem::replace(flows, true));

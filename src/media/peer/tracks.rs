@@ -9,9 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as Direction};
 use shutterd::lifecycle::{Fault, FaultCode, Role};
-use shutterd::wire::{Codec, Promise, VideoTrack};
+use shutterd::wire::{Codec, VideoTrack};
 use tokio::sync::Notify;
 
+use super::caps::{keep_profile, preferences, profile_of, promise_caps};
 use super::connection::Peer;
 use super::gate::{Gate, Unit};
 use super::wrong_state;
@@ -23,9 +24,6 @@ const QUEUED_BYTES: u64 = 4 << 20;
 
 /// The largest RTP packet, so that with its wrappings it fits the paths that exist.
 const MTU: u32 = 1200;
-
-/// The profile that every viewer decodes: constrained baseline 3.1.
-const COMMON_PROFILE: &str = "42e01f";
 
 /// The elements of the track, on the stage.
 #[derive(Debug)]
@@ -99,12 +97,10 @@ impl Feed {
 }
 
 impl Peer {
-    /// Adds the track with the gate shut. `stream` are the caps of the link's stream, where it is
-    /// there already.
+    /// Adds the track with the gate shut.
     pub(super) fn add_tracks(
         &mut self,
         video: &VideoTrack,
-        stream: Option<&str>,
         feed: &Arc<Feed>,
         here: &OnStage,
     ) -> Result<(), Fault> {
@@ -135,21 +131,36 @@ impl Peer {
             }
         });
         let from = payloader.static_pad("src").ok_or_else(|| negotiation("no payloader pad"))?;
-        if self.role == Role::Answerer && video.codec == Codec::H264 {
-            repeat_offered_profile(&from, video.profile_level_id.clone());
+        let promise = video.promise.as_ref().filter(|_| self.stream.is_none());
+        if video.codec == Codec::H264 {
+            match (self.role, promise) {
+                (Role::Answerer, _) => keep_profile(&from, video.profile_level_id.clone()),
+                (Role::Offerer, Some(promise)) => keep_profile(&from, Some(profile_of(promise))),
+                (Role::Offerer, None) => {}
+            }
         }
         from.link(&pad).map_err(|e| negotiation(&format!("webrtcbin: {e}")))?;
         listen_for_wishes(&source, feed);
         feed.source.set(Some(&source));
         let tracks = self.tracks.insert(Tracks { source, payloader, codec: video.codec });
-        if let Some(stream) = stream {
+        if let Some(stream) = &self.stream {
             tracks.set_stream(stream)?;
         }
         here.bring(self.pipeline.upcast_ref(), gst::State::Playing)
             .map_err(|_| negotiation("the pipeline refuses PLAYING"))?;
-        if let (None, Some(promise)) = (stream, &video.promise) {
-            promise_caps(&from, video, promise, ssrc);
+        if let Some(promise) = promise {
+            promise_caps(&tracks.payloader, video, promise, ssrc)?;
         }
+        Ok(())
+    }
+
+    /// The link's stream has these caps. Told on the stage, so that tracks that are being added
+    /// miss none.
+    pub(super) fn set_stream(&mut self, caps: String) -> Result<(), Fault> {
+        if let Some(tracks) = &self.tracks {
+            tracks.set_stream(&caps)?;
+        }
+        self.stream = Some(caps);
         Ok(())
     }
 }
@@ -200,58 +211,6 @@ fn make_payloader(video: &VideoTrack, ssrc: u32) -> Result<gst::Element, Fault> 
     payloader.set_property("ssrc", ssrc);
     payloader.set_property("mtu", MTU);
     Ok(payloader)
-}
-
-/// What the transceiver takes. No profile: it would have to equal the offer's letter by letter.
-fn preferences(video: &VideoTrack) -> gst::Caps {
-    let mut caps = gst::Caps::builder("application/x-rtp")
-        .field("media", "video")
-        .field("encoding-name", video.codec.encoding_name())
-        .field("clock-rate", 90_000i32)
-        .field("payload", i32::from(video.payload));
-    if video.codec == Codec::H264 {
-        caps = caps.field("packetization-mode", "1");
-    }
-    caps.build()
-}
-
-/// The caps that the payloader will have, told to webrtcbin before there is a stream: it writes
-/// ssrc and profile into the description only from caps that have reached its pad. No data flows
-/// yet, so the source's thread sends nothing across this.
-fn promise_caps(from: &gst::Pad, video: &VideoTrack, promise: &Promise, ssrc: u32) {
-    let mut caps = preferences(video);
-    if let Some(caps) = caps.get_mut() {
-        caps.set("ssrc", ssrc);
-        if video.codec == Codec::H264 {
-            let profile = promise.profile_level_id.as_deref().unwrap_or(COMMON_PROFILE);
-            caps.set("profile-level-id", profile);
-        }
-    }
-    let stream = format!("promise-{ssrc}");
-    from.push_event(gst::event::StreamStart::new(&stream));
-    from.push_event(gst::event::Caps::new(&caps));
-}
-
-/// An offer names the profile and level that the viewer takes, and the daemon has chosen a payload
-/// type whose profile is ours. The answer repeats it: caps with our own level would have to equal
-/// it letter by letter, or webrtcbin answers `inactive`.
-fn repeat_offered_profile(from: &gst::Pad, offered: Option<String>) {
-    from.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let Some(gst::PadProbeData::Event(event)) = &info.data else {
-            return gst::PadProbeReturn::Ok;
-        };
-        if let gst::EventView::Caps(caps) = event.view() {
-            let mut caps = caps.caps_owned();
-            for format in caps.make_mut().iter_mut() {
-                match &offered {
-                    Some(offered) => format.set("profile-level-id", offered),
-                    None => format.remove_field("profile-level-id"),
-                }
-            }
-            info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
-        }
-        gst::PadProbeReturn::Ok
-    });
 }
 
 /// Picture-loss indications arrive as upstream events and would end at appsrc.

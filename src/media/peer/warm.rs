@@ -9,9 +9,12 @@ use shutterd::wire::{Codec, PeerCommand, Promise, SessionId, VideoTrack};
 use super::session::Session;
 use crate::media::control::Reporter;
 
+/// The session of the warm-up: no viewer's has this number.
+pub(super) const NOBODY: SessionId = SessionId(0);
+
 /// Runs it.
 pub(super) async fn run() -> Result<(), Fault> {
-    let session = SessionId(0);
+    let session = NOBODY;
     let mut whole = Session::new(session, Reporter::to_nobody())
         .map_err(|error| Fault::new(FaultCode::WorkerUnavailable, error.to_string()))?;
     let promise = Some(Promise { profile_level_id: None });
