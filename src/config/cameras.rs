@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::document::Table;
-use super::model::Camera;
+use super::model::{Camera, Led};
 use super::report::{Place, Report};
 use super::schema::Value;
 use crate::lifecycle::CameraOpens;
@@ -42,7 +43,7 @@ impl<'a> Cameras<'a> {
         if tables.is_empty() {
             report.add(whole, "camera", "no camera is configured", "write a `[[camera]]` section");
         }
-        for key in ["name", "device"] {
+        for key in ["name", "device", "led"] {
             duplicates(&tables, key, report);
         }
         tables.into_iter().filter_map(|table| self.camera(table, report)).collect()
@@ -83,18 +84,29 @@ impl<'a> Cameras<'a> {
             }
         }
         let framerate = number("framerate", 30);
-        let camera_opens = match text("camera-opens") {
-            Some("after-connected") => CameraOpens::AfterConnected,
-            _ => CameraOpens::BeforeOffer,
-        };
         let device = text("device").map(PathBuf::from);
+        let led = match text("led") {
+            None | Some("auto") => Led::Auto,
+            Some("none") => Led::None,
+            Some(name) => Led::Named(name.to_owned()),
+        };
         let board = text("board").and_then(|name| self.find(name, table, report));
+        recover_is_a_program(table, report);
+        let camera_opens = match text("camera-opens") {
+            Some("before-offer") => CameraOpens::BeforeOffer,
+            Some("beside-negotiation") => CameraOpens::BesideNegotiation,
+            Some("after-connected") => CameraOpens::AfterConnected,
+            // A board that promises nothing is described only once it runs.
+            _ if board.as_ref().is_some_and(|board| !promises(board)) => CameraOpens::BeforeOffer,
+            _ => CameraOpens::default(),
+        };
         if let Some(board) = &board {
-            board_fits(board, table, camera_opens, report);
+            board_fits(board, table, &led, camera_opens, report);
         }
         Some(Camera {
             name: text("name")?.to_owned(),
             device,
+            led,
             board: board?,
             width,
             height,
@@ -102,6 +114,14 @@ impl<'a> Cameras<'a> {
             bitrate: number("bitrate", default_bitrate(width, height, framerate)),
             max_viewers: number("max-viewers", 8),
             camera_opens,
+            reopen_within: match table.get("reopen-within").map(|entry| &entry.value) {
+                Some(Value::Duration(duration)) => *duration,
+                _ => Duration::from_secs(30),
+            },
+            recover: match table.get("recover").map(|entry| &entry.value) {
+                Some(Value::Texts(command)) => command.clone(),
+                _ => Vec::new(),
+            },
         })
     }
 
@@ -127,8 +147,18 @@ impl<'a> Cameras<'a> {
     }
 }
 
-fn board_fits(board: &Board, table: &Table, camera_opens: CameraOpens, report: &mut Report) {
+fn board_fits(
+    board: &Board,
+    table: &Table,
+    led: &Led,
+    camera_opens: CameraOpens,
+    report: &mut Report,
+) {
     let name = board.name();
+    if matches!(led, Led::Named(_)) && !board.has_device() {
+        let wrong = format!("board `{name}` opens no node, so that no LED follows it");
+        report.add(table.place_of("led"), "camera.led", wrong, "leave it out");
+    }
     match (board.has_device(), table.has("device")) {
         (true, false) => {
             let wrong = format!("is missing, and board `{name}` opens a node");
@@ -146,14 +176,30 @@ fn board_fits(board: &Board, table: &Table, camera_opens: CameraOpens, report: &
         }
         _ => {}
     }
-    let promises = |codec| board.promise(codec).is_some_and(|p| p.profile_level_id.is_some());
-    let lacks = board.codecs().contains(&Codec::H264) && !promises(Codec::H264);
-    if camera_opens == CameraOpens::AfterConnected && lacks {
+    if camera_opens.needs_promise() && !promises(board) {
         let wrong = format!(
-            "the description is then written before the camera runs, and board `{name}` does not say what its H.264 will be"
+            "the description is then written without waiting for the camera, and board `{name}` does not say what its H.264 will be"
         );
         let instead = "write `promise = { profile-level-id = \"42e01f\" }` into the board file";
         report.add(table.place_of("camera-opens"), "camera.camera-opens", wrong, instead);
+    }
+}
+
+/// Whether a description can be written without waiting for the camera.
+fn promises(board: &Board) -> bool {
+    let profile = |codec| board.promise(codec).is_some_and(|p| p.profile_level_id.is_some());
+    !board.codecs().contains(&Codec::H264) || profile(Codec::H264)
+}
+
+/// Its first word is looked up by nobody: a service has no useful `PATH`.
+fn recover_is_a_program(table: &Table, report: &mut Report) {
+    let Some(Value::Texts(command)) = table.get("recover").map(|entry| &entry.value) else {
+        return;
+    };
+    if let Some(program) = command.first().filter(|program| !program.starts_with('/')) {
+        let wrong = format!("`{program}` is not an absolute path");
+        let instead = "write the command's absolute path, then its arguments";
+        report.add(table.place_of("recover"), "camera.recover", wrong, instead);
     }
 }
 
@@ -163,6 +209,9 @@ fn duplicates(tables: &[&Table], key: &str, report: &mut Report) {
     for table in tables {
         let Some(entry) = table.get(key) else { continue };
         let Value::Text(text) = &entry.value else { continue };
+        if key == "led" && ["auto", "none"].contains(&text.as_str()) {
+            continue;
+        }
         match seen.get(text.as_str()) {
             Some(first) => {
                 let wrong = format!("`{text}` is taken by the camera of {first}");

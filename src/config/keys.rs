@@ -33,6 +33,14 @@ pub fn schema() -> Schema {
             Key { name: "socket", kind: Kind::Text(path), example: "\"/run/shutterd/control.sock\"",
                 doc: "write the absolute path of the control socket" },
         ]),
+        section("journal", &[
+            Key { name: "storage", kind: Kind::Choice(&["persistent", "volatile"]), example: "\"persistent\"",
+                doc: "write whether the sessions are kept on disk, or the last ones in memory only" },
+            Key { name: "directory", kind: Kind::Text(path), example: "\"/var/lib/shutterd\"",
+                doc: "write the absolute path of the directory in which the sessions are kept" },
+            Key { name: "max-size", kind: Kind::Size(256 << 10, 64 << 20), example: "\"8M\"",
+                doc: "write how large the journal may grow, 256K to 64M; the oldest sessions make room" },
+        ]),
         section("media", &[
             Key { name: "worker", kind: Kind::Text(path), example: "\"/usr/libexec/shutterd/shutter-media\"",
                 doc: "write the absolute path of the media worker's binary, or leave it out" },
@@ -48,6 +56,8 @@ pub fn schema() -> Schema {
                 doc: "write the absolute path of the camera's node" },
             Key { name: "board", kind: Kind::Text(name), example: "\"v4l2-software\"",
                 doc: "write the name of a board file without `.toml`" },
+            Key { name: "led", kind: Kind::Text(led), example: "\"auto\"",
+                doc: "write the name of an LED in /sys/class/leds that must follow the camera, `auto` or `none`" },
             Key { name: "width", kind: Kind::Number(16, 8192), example: "1280",
                 doc: "write pixels, an even number from 16 to 8192" },
             Key { name: "height", kind: Kind::Number(16, 8192), example: "720",
@@ -58,8 +68,12 @@ pub fn schema() -> Schema {
                 doc: "write bits per second, 50000 to 100000000, or leave it out: it follows the size" },
             Key { name: "max-viewers", kind: Kind::Number(1, 64), example: "8",
                 doc: "write how many may watch at once, 1 to 64" },
-            Key { name: "camera-opens", kind: Kind::Choice(&["before-offer", "after-connected"]), example: "\"before-offer\"",
-                doc: "write when the camera opens" },
+            Key { name: "camera-opens", kind: Kind::Choice(&["before-offer", "beside-negotiation", "after-connected"]), example: "\"beside-negotiation\"",
+                doc: "write when the camera opens: `before-offer`, `beside-negotiation` or `after-connected`" },
+            Key { name: "reopen-within", kind: Kind::Duration(Duration::ZERO, Duration::from_secs(3600)), example: "\"30s\"",
+                doc: "write how long a camera that fails while viewers watch is tried to be opened again, up to 1h; 0s is not at all" },
+            Key { name: "recover", kind: Kind::Texts(argument), example: "[]",
+                doc: "write the command, with arguments, that frees a camera which stays held" },
         ]},
         section("session", &[
             Key { name: "max-duration", kind: Kind::Duration(Duration::ZERO, Duration::from_secs(30 * 86_400)), example: "\"0s\"",
@@ -107,10 +121,25 @@ fn path(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn argument(text: &str) -> Result<(), String> {
+    if text.contains('\0') { Err("contains a zero byte".to_owned()) } else { Ok(()) }
+}
+
 /// A path that can also be written into a pipeline.
 fn device(text: &str) -> Result<(), String> {
     path(text)?;
     crate::pipeline::check_device(text)
+}
+
+/// The name of a directory.
+fn led(text: &str) -> Result<(), String> {
+    let allowed = |c: char| !c.is_control() && c != '/';
+    match text {
+        "" => Err("is empty".to_owned()),
+        "." | ".." => Err(format!("`{text}` is not a name")),
+        _ if text.chars().all(allowed) => Ok(()),
+        _ => Err(format!("`{text}` has characters that a name cannot have")),
+    }
 }
 
 fn origin(text: &str) -> Result<(), String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::cameras::{Cameras, FindBoard};
 use super::document::Table;
 use super::keys::SHORTEST_SESSION;
-use super::model::{Config, Control, Deadlines, Http, Media, Session, WebRtc};
+use super::model::{Config, Control, Deadlines, Http, Journal, Media, Session, WebRtc};
 use super::report::{Place, Report};
 use super::schema::{Value, written};
 use crate::lifecycle::Undo;
@@ -40,6 +40,7 @@ pub(super) fn config(
         control: Control {
             socket: last.text("control", "socket").unwrap_or("/run/shutterd/control.sock").into(),
         },
+        journal: journal(&last),
         media,
         cameras,
         session: session(&last, report),
@@ -82,6 +83,13 @@ impl Merged<'_> {
         }
     }
 
+    fn size(&self, section: &str, key: &str) -> Option<u64> {
+        match self.find(section, key)?.0 {
+            Value::Size(size) => Some(*size),
+            _ => None,
+        }
+    }
+
     fn address(&self, section: &str, key: &str) -> Option<SocketAddr> {
         match self.find(section, key)?.0 {
             Value::Address(address) => Some(*address),
@@ -95,6 +103,15 @@ impl Merged<'_> {
             _ => None,
         }
     }
+}
+
+fn journal(last: &Merged<'_>) -> Option<Journal> {
+    if last.text("journal", "storage") == Some("volatile") {
+        return None;
+    }
+    let directory = last.text("journal", "directory").unwrap_or("/var/lib/shutterd").into();
+    let max_size = last.size("journal", "max-size").unwrap_or(8 << 20);
+    Some(Journal { directory, max_size })
 }
 
 fn session(last: &Merged<'_>, report: &mut Report) -> Session {

@@ -23,6 +23,6 @@ mod variables;
 
 pub use cameras::FindBoard;
 pub use load::MAIN_FILE;
-pub use model::{Camera, Config, Control, Deadlines, Http, Media, Session, WebRtc};
+pub use model::{Camera, Config, Control, Deadlines, Http, Journal, Led, Media, Session, WebRtc};
 pub use report::Report as ConfigReport;
 pub use variables::VARIABLE_PREFIX;

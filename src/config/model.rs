@@ -16,6 +16,8 @@ pub struct Config {
     pub http: Http,
     /// The control socket.
     pub control: Control,
+    /// Where ended sessions are kept. `None`: in memory only (`storage = "volatile"`).
+    pub journal: Option<Journal>,
     /// The media workers.
     pub media: Media,
     /// The cameras, in the order in which they were written. At least one; names are unique.
@@ -53,6 +55,15 @@ pub struct Control {
     pub socket: PathBuf,
 }
 
+/// `[journal]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Its directory. It is made where it is missing.
+    pub directory: PathBuf,
+    /// How large all of it may grow, bytes; 256 KiB to 64 MiB.
+    pub max_size: u64,
+}
+
 /// `[media]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
@@ -71,6 +82,8 @@ pub struct Camera {
     pub name: String,
     /// The node that it opens. `None` exactly when the board has no node ([`Board::has_device`]).
     pub device: Option<PathBuf>,
+    /// The LED that shows that it streams.
+    pub led: Led,
     /// The pipelines of its board.
     pub board: Board,
     /// Pixels; even, 16 to 8192.
@@ -85,6 +98,22 @@ pub struct Camera {
     pub max_viewers: u32,
     /// When it opens.
     pub camera_opens: CameraOpens,
+    /// How long a camera that fails while viewers watch is tried to be opened again, up to an hour.
+    /// Zero: not at all.
+    pub reopen_within: Duration,
+    /// The command that frees a camera which nothing else frees, with its arguments. Empty: none.
+    pub recover: Vec<String>,
+}
+
+/// Which LED shows that a camera streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Led {
+    /// The one that the device tree gives to its sensor.
+    Auto,
+    /// None that this system knows of.
+    None,
+    /// The one of that name below `/sys/class/leds`.
+    Named(String),
 }
 
 impl Camera {

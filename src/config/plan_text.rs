@@ -4,8 +4,8 @@
 use std::fmt::{self, Display, Write};
 
 use super::load::MAIN_FILE;
-use super::model::{Camera, Config};
-use super::schema::written;
+use super::model::{Camera, Config, Led};
+use super::schema::{written, written_size};
 use crate::lifecycle::CameraOpens;
 use crate::lifecycle::steps::{KILL_DEADLINE, STEPS, UNDOS};
 
@@ -34,6 +34,13 @@ impl Config {
             origins => many(out, "origins", origins)?,
         }
         line(out, "control", self.control.socket.display())?;
+        match &self.journal {
+            Some(journal) => {
+                let (directory, size) = (journal.directory.display(), journal.max_size);
+                line(out, "journal", format!("{directory}, at most {}", written_size(size)))?;
+            }
+            None => line(out, "journal", "in memory only")?,
+        }
         match &self.media.worker {
             Some(worker) => line(out, "worker", worker.display())?,
             None => {
@@ -81,6 +88,12 @@ impl Camera {
             Some(device) => line(out, "  device", device.display())?,
             None => line(out, "  device", "none")?,
         }
+        match &self.led {
+            _ if self.device.is_none() => line(out, "  led", "none")?,
+            Led::Auto => line(out, "  led", "the one of its sensor, where there is one")?,
+            Led::None => line(out, "  led", "none")?,
+            Led::Named(name) => line(out, "  led", name)?,
+        }
         let Camera { width, height, framerate, bitrate, .. } = self;
         line(
             out,
@@ -92,9 +105,18 @@ impl Camera {
         line(out, "  viewers", format!("at most {}", self.max_viewers))?;
         let opens = match self.camera_opens {
             CameraOpens::BeforeOffer => "before the offer",
+            CameraOpens::BesideNegotiation => "at once, beside the negotiation",
             CameraOpens::AfterConnected => "after the viewer is connected",
         };
-        line(out, "  opens", opens)
+        line(out, "  opens", opens)?;
+        match self.reopen_within.is_zero() {
+            true => line(out, "  reopens", "never")?,
+            false => line(out, "  reopens", format!("within {}", written(self.reopen_within)))?,
+        }
+        match self.recover.is_empty() {
+            true => line(out, "  recover", "no hook"),
+            false => line(out, "  recover", self.recover.join(" ")),
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub enum Kind {
     Number(u32, u32),
     /// A number with a unit, from the first to the second.
     Duration(Duration, Duration),
+    /// Bytes, or `K`, `M`, `G` of 1024 each as systemd writes them, from the first to the second.
+    Size(u64, u64),
     /// An address with a port.
     Address,
     /// One of these.
@@ -81,6 +83,7 @@ pub enum Value {
     Flag(bool),
     Number(u32),
     Duration(Duration),
+    Size(u64),
     Address(SocketAddr),
 }
 
@@ -113,6 +116,15 @@ impl Kind {
                     Ok(Value::Duration(duration))
                 } else {
                     let (min, max) = (written(*min), written(*max));
+                    Err(format!("{text} is not within {min} to {max}"))
+                }
+            }
+            (Kind::Size(min, max), Raw::Text(text)) => {
+                let size = size(text).ok_or_else(|| format!("`{text}` is not a size"))?;
+                if (min..=max).contains(&&size) {
+                    Ok(Value::Size(size))
+                } else {
+                    let (min, max) = (written_size(*min), written_size(*max));
                     Err(format!("{text} is not within {min} to {max}"))
                 }
             }
@@ -154,6 +166,7 @@ impl Kind {
             Kind::Flag => "true or false",
             Kind::Number(..) => "a whole number",
             Kind::Duration(..) => "a duration in quotes",
+            Kind::Size(..) => "a size in quotes",
             Kind::Address => "an address in quotes",
         }
     }
@@ -247,7 +260,44 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, known)| known)
 }
 
+const UNITS: [(char, u32); 3] = [('K', 10), ('M', 20), ('G', 30)];
+
+fn size(text: &str) -> Option<u64> {
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit));
+    let (digits, shift) = match unit {
+        Some((unit, shift)) => (text.strip_suffix(*unit)?, *shift),
+        None => (text, 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// A size as the configuration writes it.
+pub(super) fn written_size(bytes: u64) -> String {
+    let whole = |shift: u32| bytes != 0 && bytes.trailing_zeros() >= shift;
+    match UNITS.iter().rev().find(|(_, shift)| whole(*shift)) {
+        Some((unit, shift)) => format!("{}{unit}", bytes >> shift),
+        None => bytes.to_string(),
+    }
+}
+
 /// A duration as the configuration writes it.
 pub(super) fn written(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_they_are_read() {
+        for (text, bytes) in [("0", 0), ("1000", 1000), ("256K", 256 << 10), ("8M", 8 << 20)] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+            assert_eq!(written_size(bytes), text);
+        }
+        assert_eq!(size("1024K"), Some(1 << 20));
+        for text in ["", "K", "8m", "8MB", "8 M", "-1", "1KK", "8MM", "99999999999G"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+    }
 }

@@ -19,8 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::http::{Problem, RequestFault, methods};
 use crate::lifecycle::{Fault, FaultCode, StopReason};
 use crate::session::{
-    CameraState, CameraStatus, Registry, ServiceStatus, SessionHandle, SessionStatus,
-    SessionTimeline,
+    CameraState, CameraStatus, Found, Registry, ServiceStatus, SessionStatus, SessionTimeline,
 };
 use crate::wire::{SessionId, ViewerStats};
 
@@ -28,6 +27,9 @@ use crate::wire::{SessionId, ViewerStats};
 pub const LONG_POLL: Duration = Duration::from_secs(25);
 /// How long a worker may take to report its figures.
 const STATS_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How many sessions of the journal are listed unless `?limit=` says otherwise.
+const LISTED: usize = 100;
 
 const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 
@@ -49,6 +51,13 @@ pub struct Sessions {
     pub sessions: Vec<SessionStatus>,
 }
 
+/// `GET /api/v1/journal`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// Those of this run of the service and of earlier ones, newest first.
+    pub sessions: Vec<SessionStatus>,
+}
+
 /// The routes.
 pub fn router(registry: Registry) -> Router {
     let read = |method| methods::only(method, READ_ONLY);
@@ -62,6 +71,7 @@ pub fn router(registry: Registry) -> Router {
         )
         .route("/api/v1/sessions/{id}/timeline", read(get(timeline)))
         .route("/api/v1/sessions/{id}/stats", read(get(stats)))
+        .route("/api/v1/journal", read(get(journal)))
         .route("/healthz", read(get(health)))
         .with_state(registry)
 }
@@ -110,11 +120,26 @@ async fn sessions(State(registry): State<Registry>, asked: Asked) -> Answer<Sess
     answer(Sessions { serial, sessions })
 }
 
-fn find(registry: &Registry, id: &str) -> Result<SessionHandle, Problem> {
-    id.parse::<SessionId>()
-        .ok()
-        .and_then(|id| registry.session(id))
-        .ok_or_else(|| Fault::new(FaultCode::SessionUnknown, format!("no session {id}")).into())
+#[derive(Deserialize)]
+struct Wanted {
+    limit: Option<usize>,
+}
+
+async fn journal(
+    State(registry): State<Registry>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Answer<History> {
+    let Query(wanted) = wanted
+        .map_err(|rejection| Problem::request(RequestFault::QueryInvalid, rejection.body_text()))?;
+    answer(History { sessions: registry.history(wanted.limit.unwrap_or(LISTED)).await? })
+}
+
+async fn find(registry: &Registry, id: &str) -> Result<Found, Problem> {
+    let found = match id.parse::<SessionId>() {
+        Ok(id) => registry.find(id).await?,
+        Err(_) => None,
+    };
+    found.ok_or_else(|| Fault::new(FaultCode::SessionUnknown, format!("no session {id}")).into())
 }
 
 async fn session(
@@ -122,8 +147,13 @@ async fn session(
     Path(id): Path<String>,
     asked: Asked,
 ) -> Answer<SessionStatus> {
-    let session = find(&registry, &id)?;
-    let Some(after) = after(asked)? else { return answer(session.status()) };
+    let after = after(asked)?;
+    let session = match find(&registry, &id).await? {
+        Found::Present(session) => session,
+        // Nothing of it will change.
+        Found::Past(past) => return answer(past.session),
+    };
+    let Some(after) = after else { return answer(session.status()) };
     // Other sessions publish too: wait for a publication of this one. A serial that has not been
     // given out is of an earlier run.
     let deadline = Instant::now() + LONG_POLL;
@@ -141,11 +171,17 @@ async fn timeline(
     State(registry): State<Registry>,
     Path(id): Path<String>,
 ) -> Answer<SessionTimeline> {
-    answer(find(&registry, &id)?.timeline())
+    answer(match find(&registry, &id).await? {
+        Found::Present(session) => session.timeline(),
+        Found::Past(past) => *past,
+    })
 }
 
 async fn stats(State(registry): State<Registry>, Path(id): Path<String>) -> Answer<ViewerStats> {
-    match timeout(STATS_DEADLINE, find(&registry, &id)?.stats()).await {
+    let Found::Present(session) = find(&registry, &id).await? else {
+        return Err(Fault::new(FaultCode::SessionUnknown, format!("session {id} has ended")).into());
+    };
+    match timeout(STATS_DEADLINE, session.stats()).await {
         Ok(figures) => answer(figures?),
         Err(_) => Err(Fault::new(FaultCode::Late, "the worker did not report its figures").into()),
     }
@@ -154,7 +190,10 @@ async fn stats(State(registry): State<Registry>, Path(id): Path<String>) -> Answ
 /// Ends a session and waits until it has ended. A request that is given up changes nothing: the
 /// session ends all the same.
 async fn stop(State(registry): State<Registry>, Path(id): Path<String>) -> Answer<SessionStatus> {
-    let session = find(&registry, &id)?;
+    let session = match find(&registry, &id).await? {
+        Found::Present(session) => session,
+        Found::Past(past) => return answer(past.session),
+    };
     session.stop(StopReason::Api);
     session.ended().await;
     answer(session.status())

@@ -4,3 +4,5 @@
 
 pub mod api;
 pub mod page;
+#[cfg(feature = "faults")]
+pub mod planted;

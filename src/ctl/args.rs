@@ -27,7 +27,11 @@ pub(super) enum Command {
     /// The cameras, as configured.
     Cameras,
     /// The sessions: those alive, and the last ones that ended.
-    Sessions,
+    Sessions {
+        /// Those of earlier runs of the service too, as far as its journal goes back.
+        #[arg(long)]
+        all: bool,
+    },
     /// End a session, and wait until it has ended.
     #[command(group = clap::ArgGroup::new("which").required(true).args(["session", "all"]))]
     Stop {

@@ -10,6 +10,7 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use shutterd::control::api::History;
 use shutterd::http::ProblemDocument;
 use shutterd::session::{ServiceStatus, SessionStatus};
 use tokio::net::UnixStream;
@@ -47,23 +48,40 @@ impl Client {
         self.get("/api/v1/status").await
     }
 
-    /// The session that `name` means: an id, the beginning of exactly one, or `last`.
+    /// At most `limit` sessions of this run of the service and of earlier ones, the last one last.
+    pub(super) async fn history(&self, limit: usize) -> Result<Vec<SessionStatus>, CtlError> {
+        let path = format!("/api/v1/journal?limit={limit}");
+        let mut sessions = self.get::<History>(&path).await?.sessions;
+        sessions.reverse();
+        Ok(sessions)
+    }
+
+    /// The session that `name` means: an id, the beginning of exactly one, or `last`. Earlier runs
+    /// of the service are searched when this one has none: a slow disk must not hold up a stop.
     pub(super) async fn find(&self, name: &str) -> Result<SessionStatus, CtlError> {
         let mut sessions = self.status().await?.sessions;
         if name == "last" {
+            if sessions.is_empty() {
+                sessions = self.history(1).await?;
+            }
             return sessions
-                .into_iter()
-                .max_by_key(|session| session.generation)
+                .pop()
                 .ok_or_else(|| CtlError::Failed("there has been no session yet".to_owned()));
         }
-        sessions.retain(|session| !name.is_empty() && session.id.to_string().starts_with(name));
+        let meant = |session: &SessionStatus| session.id.to_string().starts_with(name);
+        if name.is_empty() {
+            sessions.clear();
+        } else if !sessions.iter().any(meant) {
+            sessions = self.history(usize::MAX).await?;
+        }
+        sessions.retain(meant);
         match (sessions.pop(), sessions.len()) {
             (Some(session), 0) => Ok(session),
             (Some(_), more) => {
                 Err(CtlError::Usage(format!("{} sessions begin with {name}; write more", more + 1)))
             }
             (None, _) => Err(CtlError::Failed(format!(
-                "there is no session {name}\n`shutterctl sessions` lists those there are"
+                "there is no session {name}\n`shutterctl sessions --all` lists those there are"
             ))),
         }
     }

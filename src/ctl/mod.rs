@@ -66,7 +66,7 @@ async fn ask(client: &Client, command: Command, out: &mut Output) -> Result<(), 
     match command {
         Command::Status => service::status(client, out).await,
         Command::Cameras => service::cameras(client, out).await,
-        Command::Sessions => service::sessions(client, out).await,
+        Command::Sessions { all } => service::sessions(client, all, out).await,
         Command::Stop { session, all } => {
             let which = if all { None } else { session.as_deref() };
             service::stop(client, which, out).await

@@ -32,8 +32,11 @@ pub(super) async fn cameras(client: &Client, out: &mut Output) -> Result<(), Ctl
     if out.is_json() { out.json(&cameras) } else { camera_table(&cameras, out) }
 }
 
-pub(super) async fn sessions(client: &Client, out: &mut Output) -> Result<(), CtlError> {
-    let sessions = client.status().await?.sessions;
+pub(super) async fn sessions(client: &Client, all: bool, out: &mut Output) -> Result<(), CtlError> {
+    let sessions = match all {
+        true => client.history(usize::MAX).await?,
+        false => client.status().await?.sessions,
+    };
     if out.is_json() { out.json(&sessions) } else { session_table(&sessions, out) }
 }
 
@@ -71,6 +74,10 @@ fn camera_table(cameras: &[CameraStatus], out: &mut Output) -> Result<(), CtlErr
             [
                 camera.name.clone(),
                 state(camera.state).to_owned(),
+                camera
+                    .observed
+                    .as_ref()
+                    .map_or(NOTHING.to_owned(), |seen| seen.verdict.to_string()),
                 format!("{}/{}", camera.viewers, camera.max_viewers),
                 camera.codec.map_or(NOTHING.to_owned(), |codec| codec.to_string()),
                 camera.board.clone(),
@@ -79,7 +86,7 @@ fn camera_table(cameras: &[CameraStatus], out: &mut Output) -> Result<(), CtlErr
             ]
         })
         .collect();
-    out.table(["CAMERA", "STATE", "VIEWERS", "CODEC", "BOARD", "DEVICE", ""], &rows)
+    out.table(["CAMERA", "STATE", "OBSERVED", "VIEWERS", "CODEC", "BOARD", "DEVICE", ""], &rows)
 }
 
 fn session_table(sessions: &[SessionStatus], out: &mut Output) -> Result<(), CtlError> {

@@ -79,9 +79,11 @@ mod tests {
             max_viewers: 8,
             codec: None,
             fault: None,
+            observed: None,
         };
         let session = step.map(|step| SessionStatus {
             id: SessionId(1),
+            run: String::new(),
             generation: 1,
             serial: 1,
             camera: "head".into(),

@@ -64,6 +64,8 @@ impl Server {
             .merge(api::router(registry))
             .merge(page::router())
             .fallback(methods::not_found);
+        #[cfg(feature = "faults")]
+        let routes = routes.merge(crate::control::planted::router());
         Self { routes, websockets, policy: options }
     }
 

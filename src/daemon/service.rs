@@ -17,8 +17,8 @@ use super::server::{Options, Server};
 use super::systemd;
 use crate::config::Config;
 use crate::lifecycle::StopReason;
-use crate::session::{CameraState, Registry};
-use crate::worker::Spares;
+use crate::session::{CameraState, Journal, Registry};
+use crate::worker::{Spares, leftover};
 
 /// How the service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,16 +68,25 @@ pub async fn serve(
         })
         .collect();
     let program = config.media.worker.clone().unwrap_or_else(worker_program);
-    let spares = Arc::new(Spares::new(
-        program,
-        elements.into_iter().collect(),
-        config.media.prewarm,
-        tasks.clone(),
-    ));
-    let registry = Registry::new(&config, Arc::clone(&spares), tasks.clone());
+    let socket = config.control.socket.clone();
+    let elements = elements.into_iter().collect();
+    let spares = Spares::new(program.clone(), elements, config.media.prewarm, tasks.clone());
+    let spares = Arc::new(spares.of(socket.clone()));
+    let journal = Journal::begin(config.journal.as_ref());
+    let registry = Registry::new(&config, Arc::clone(&spares), tasks.clone(), journal.clone());
     let closing = CancellationToken::new();
     let (first, ending) = (Arc::clone(&spares), closing.clone());
-    tasks.spawn(async move { ending.run_until_cancelled(first.prepare()).await });
+    let surveyed = registry.clone();
+    tasks.spawn(async move {
+        // In this order: what an earlier run left may have the camera, and the scan of the plugins
+        // opens every video node.
+        let preparing = async {
+            leftover::end(program, socket).await;
+            first.prepare().await;
+            surveyed.survey().await;
+        };
+        ending.run_until_cancelled(preparing).await
+    });
 
     let server = Server::new(
         registry.clone(),
@@ -107,15 +116,17 @@ pub async fn serve(
         tracing::info!(who, "the service ends");
         systemd::stopping();
         registry.stop_all(StopReason::Shutdown).await;
+        registry.let_go().await;
         closing.cancel();
     };
     tokio::join!(serving, living);
 
-    spares.clear();
+    spares.close();
     tasks.close();
     if timeout(LEFTOVERS_DEADLINE, tasks.wait()).await.is_err() {
         tracing::error!(tasks = tasks.len(), "not everything ended with the sessions");
     }
+    journal.flush().await;
     let wedged = |state| state != CameraState::Closed;
     if registry.status().cameras.iter().any(|camera| wedged(camera.state)) {
         return Ok(Ending::Wedged);

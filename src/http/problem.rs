@@ -113,11 +113,11 @@ pub fn status_of(code: FaultCode) -> StatusCode {
         NoCommonCodec => StatusCode::NOT_ACCEPTABLE,
         SdpNoVideo | NegotiationFailed => StatusCode::UNPROCESSABLE_ENTITY,
         // The session that was asked about is over.
-        IceFailed | DtlsClosed | ViewerVanished | SignallingGone => StatusCode::GONE,
+        IceFailed | DtlsClosed | ViewerVanished | SignallingGone | Interrupted => StatusCode::GONE,
         NotACamera | CameraForbidden | CameraFormat | PipelineInvalid | ElementMissing
         | WireInvalid => StatusCode::INTERNAL_SERVER_ERROR,
         CameraBusy | CameraMissing | CameraError | NoFrames | CameraWedged | CodecInUse
-        | WorkerGone | WorkerUnavailable | Late | TooManyViewers | ShuttingDown => {
+        | WorkerGone | WorkerHung | WorkerUnavailable | Late | TooManyViewers | ShuttingDown => {
             StatusCode::SERVICE_UNAVAILABLE
         }
     }
@@ -127,7 +127,7 @@ pub fn status_of(code: FaultCode) -> StatusCode {
 pub fn retry_after(code: FaultCode) -> Option<u32> {
     use FaultCode::*;
     match code {
-        WorkerGone | Late => Some(1),
+        WorkerGone | WorkerHung | Late => Some(1),
         CameraBusy | CodecInUse | TooManyViewers | ShuttingDown => Some(5),
         // The latch opens by itself when the oracle sees the node free.
         CameraWedged => Some(10),

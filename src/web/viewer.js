@@ -183,7 +183,16 @@ function statusCame(status) {
   } else if (viewing?.seen) {
     finish({ title: 'The device does not know this session any more', detail: 'The service was started anew.', code: 'session-unknown' });
   }
+  if (viewing?.phase === 'running') cameraTold(cameras.find(({ name }) => name === viewing.camera));
   draw();
+}
+
+// A camera that failed is opened again while its viewers stay: the picture goes on by itself.
+function cameraTold(camera) {
+  const lost = camera?.state === 'opening' ? camera.fault : null;
+  if (lost && !viewing.cameraLost) say(`Camera lost: ${sentence(lost.detail)} It is being opened again…`);
+  if (!lost && viewing.cameraLost) say('Watching. The camera is back.');
+  viewing.cameraLost = Boolean(lost);
 }
 
 function offerCameras() {
