@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shutterd::config::document::Source;
-use shutterd::config::{Config, ConfigReport};
+use shutterd::config::{Config, ConfigReport, Led};
 use shutterd::lifecycle::{CameraOpens, Step, Undo};
 use shutterd::pipeline;
 use shutterd::wire::Codec;
@@ -17,15 +17,21 @@ const EXAMPLE: &str = r#"
 [http]
 listen = "0.0.0.0:8787"
 allowed-origins = ["https://panel.example"]
+[journal]
+directory = "/data/shutterd"
+max-size = "512K"
 [media]
 worker = "/opt/shutter-media"
 prewarm = false
 [[camera]]
 name = "head"
 device = "/dev/shutterd/head"
+led = "white:privacy"
 board = "v4l2-software"
 framerate = 60
 camera-opens = "after-connected"
+reopen-within = "1m"
+recover = ["/usr/libexec/rebind", "head"]
 [[camera]]
 name = "test"
 board = "demo"
@@ -67,13 +73,19 @@ fn every_key_arrives() {
     let config = Config::from_text(EXAMPLE).unwrap();
     assert_eq!(config.http.listen.to_string(), "0.0.0.0:8787");
     assert_eq!(config.http.allowed_origins, ["https://panel.example"]);
+    let journal = config.journal.as_ref().unwrap();
+    assert_eq!(journal.directory, Path::new("/data/shutterd"));
+    assert_eq!(journal.max_size, 512 * 1024);
     assert_eq!(config.media.worker.as_deref(), Some(Path::new("/opt/shutter-media")));
     assert!(!config.media.prewarm);
     let head = config.camera("head").unwrap();
     assert_eq!(head.device.as_deref(), Some(Path::new("/dev/shutterd/head")));
+    assert_eq!(head.led, Led::Named("white:privacy".into()));
     assert_eq!((head.width, head.height, head.framerate), (1280, 720, 60));
     assert_eq!(head.bitrate, 3_900_000, "0.07 bit per pixel, rounded up");
     assert_eq!(head.camera_opens, CameraOpens::AfterConnected);
+    assert_eq!(head.reopen_within, Duration::from_secs(60));
+    assert_eq!(head.recover, ["/usr/libexec/rebind", "head"]);
     assert_eq!(head.board.codecs(), [Codec::H264, Codec::Vp8]);
     let test = config.camera("test").unwrap();
     assert_eq!((test.bitrate, test.max_viewers), (800_000, 2));
@@ -91,9 +103,20 @@ fn nothing_written_is_the_demo() {
     assert_eq!((camera.name.as_str(), camera.board.name()), ("head", "demo"));
     assert_eq!(camera.device, None);
     assert!(config.http.listen.ip().is_loopback());
+    let journal = config.journal.as_ref().unwrap();
+    assert_eq!(journal.directory, Path::new("/var/lib/shutterd"));
+    assert_eq!(journal.max_size, 8 * 1024 * 1024);
     assert_eq!(config.session.max_duration, None);
     assert!(config.webrtc.ice_servers.is_empty());
     assert!(config.plan_text().contains("built-in default"));
+}
+
+#[test]
+fn a_volatile_journal_has_no_directory() {
+    let text = with_camera("[journal]\nstorage = \"volatile\"\ndirectory = \"/data\"\n");
+    let config = Config::from_text(&text).unwrap();
+    assert_eq!(config.journal, None);
+    assert!(config.plan_text().contains("journal     in memory only\n"));
 }
 
 #[test]
@@ -110,6 +133,7 @@ width = 641
 framerate = 0
 max-viewers = 0
 bitrate = "fast"
+recover = ["rebind"]
 [[camera]]
 name = "a"
 board = "cm4"
@@ -121,6 +145,10 @@ open-camera = 2
 [camra]
 [control]
 socket = "run.sock"
+[journal]
+storage = "persistant"
+max-size = "1K"
+max-siez = "1M"
 "#,
     );
     let expected = [
@@ -132,12 +160,16 @@ socket = "run.sock"
         ":9: camera.framerate: 0 is not within 1 to 240; write frames per second",
         ":10: camera.max-viewers: 0 is not within 1 to 64",
         ":11: camera.bitrate: is a string, not a whole number",
-        ":14: camera.board: there is no board file `cm4.toml`; write one of demo, v4l2-software",
-        ":16: session.max-duration: `2 parsecs` is not a duration",
-        ":18: deadlines.open-kamera: unknown key; the nearest known key is `open-camera`",
-        ":19: deadlines.open-camera: is a number, not a duration in quotes",
-        ":20: camra: unknown key; the nearest known key is `camera`",
-        ":22: control.socket: `run.sock` is not an absolute path",
+        ":12: camera.recover: `rebind` is not an absolute path; write the command's absolute path",
+        ":15: camera.board: there is no board file `cm4.toml`; write one of demo, v4l2-software",
+        ":17: session.max-duration: `2 parsecs` is not a duration",
+        ":19: deadlines.open-kamera: unknown key; the nearest known key is `open-camera`",
+        ":20: deadlines.open-camera: is a number, not a duration in quotes",
+        ":21: camra: unknown key; the nearest known key is `camera`",
+        ":23: control.socket: `run.sock` is not an absolute path",
+        ":25: journal.storage: `persistant` is none of persistent, volatile; did you mean",
+        ":26: journal.max-size: 1K is not within 256K to 64M; write how large",
+        ":27: journal.max-siez: unknown key; the nearest known key is `max-size`",
     ];
     for expected in expected {
         let expected = format!("shutterd.toml{expected}");
@@ -169,6 +201,14 @@ fn contradictions_are_found() {
              [[camera]]\nname = \"b\"\nboard = \"v4l2-software\"\ndevice = \"/dev/video0\"\n",
             ":8: camera.device: `/dev/video0` is taken by the camera of shutterd.toml:4",
         ),
+        (&with_camera("led = \"x\"\n"), ":4: camera.led: board `demo` opens no node"),
+        (&with_camera("led = \"../x\"\n"), ":4: camera.led: `../x` has characters"),
+        (
+            "[[camera]]\nname = \"a\"\nboard = \"v4l2-software\"\ndevice = \"/dev/video0\"\n\
+             led = \"x\"\n[[camera]]\nname = \"b\"\nboard = \"v4l2-software\"\n\
+             device = \"/dev/video1\"\nled = \"x\"\n",
+            ":10: camera.led: `x` is taken by the camera of shutterd.toml:5",
+        ),
         (&with_camera("[session]\nmax-duration = \"1ms\"\n"), "too short"),
         (&with_camera("[deadlines]\nclose-camera = \"1100ms\"\n"), ":5: deadlines.close-camera"),
         ("camera = 3\n", ":1: camera: is an integer, not a section; write `[[camera]]`"),
@@ -177,6 +217,17 @@ fn contradictions_are_found() {
         let found = report(text);
         assert!(found.iter().any(|line| line.contains(wrong)), "{wrong}\nin {found:#?}");
     }
+}
+
+#[test]
+fn an_led_is_found_named_or_none() {
+    let led =
+        |written: &str| Config::from_text(&with_camera(written)).unwrap().cameras[0].led.clone();
+    assert_eq!(led(""), Led::Auto);
+    assert_eq!(led("led = \"auto\"\n"), Led::Auto);
+    assert_eq!(led("led = \"none\"\n"), Led::None);
+    let two = "led = \"auto\"\n[[camera]]\nname = \"b\"\nboard = \"demo\"\nled = \"auto\"\n";
+    assert_eq!(led(two), Led::Auto, "every camera may look for its own");
 }
 
 #[test]
@@ -252,6 +303,30 @@ fn files_are_read_in_order_and_boards_from_the_directories() {
     assert!(lines[1].contains("boards/demo.toml:1: board: is a number, not a string"), "{found}");
     assert!(lines[2].contains("boards/demo.toml: video: has no pipeline"), "{found}");
     assert_eq!(lines.len(), 3, "{found}");
+}
+
+/// A description that waits for no camera is written from what the board promises of it.
+#[test]
+fn the_camera_opens_beside_the_negotiation_where_the_board_promises_a_profile() {
+    let dir = tempfile::tempdir().unwrap();
+    let main = dir.path().join("main.toml");
+    let promise = "promise = { profile-level-id = \"42e01f\" }\n";
+    let load = |board: &str, setting: &str| {
+        fs::write(dir.path().join("demo.toml"), board).unwrap();
+        let pipelines = format!("[media]\npipelines = [\"{}\"]\n", dir.path().display());
+        fs::write(&main, with_camera(&format!("{setting}{pipelines}"))).unwrap();
+        Config::load(Some(&main), []).map(|config| config.cameras[0].camera_opens)
+    };
+    let (promises, silent) =
+        (pipeline::BUILT_IN[0].1, pipeline::BUILT_IN[0].1.replace(promise, ""));
+    assert_ne!(promises, silent);
+    assert_eq!(load(promises, "").unwrap(), CameraOpens::BesideNegotiation);
+    assert_eq!(load(&silent, "").unwrap(), CameraOpens::BeforeOffer);
+    let before = "camera-opens = \"before-offer\"\n";
+    assert_eq!(load(promises, before).unwrap(), CameraOpens::BeforeOffer);
+    let beside = "camera-opens = \"beside-negotiation\"\n";
+    let refused = load(&silent, beside).unwrap_err().to_string();
+    assert!(refused.contains("does not say what its H.264 will be"), "{refused}");
 }
 
 #[test]

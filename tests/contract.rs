@@ -7,8 +7,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use shutterd::lifecycle::FaultCode;
-use shutterd::lifecycle::steps::{Place, STEPS, UNDOS};
+use shutterd::device::Verdict;
+use shutterd::lifecycle::steps::{Place, STEPS, UNASKED_SILENCE, UNDOS, VIEWER_SILENCE};
+use shutterd::lifecycle::{FaultCode, Undo};
+
+#[path = "contract/failure_modes.rs"]
+mod failure_modes;
 
 /// Holds `generated` against what stands between `<!-- name …-->` and `<!-- /name -->` in `file`.
 fn holds(file: &str, name: &str, generated: &str) {
@@ -59,6 +63,33 @@ fn the_readme_has_the_order() {
     holds("README.md", "order", &text);
 }
 
+/// The text with every run of white space as one space, so that a line may be broken anywhere.
+fn prose(file: &str) -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn it_is_said_how_long_a_vanished_viewer_keeps_the_camera() {
+    let close = UNDOS.iter().take_while(|row| row.undo <= Undo::CloseCamera);
+    let teardown: std::time::Duration = close.map(|row| row.deadline).sum();
+    let (silence, all) = (VIEWER_SILENCE.as_secs(), (VIEWER_SILENCE + teardown).as_secs_f64());
+    let readme = prose("README.md");
+    for sentence in
+        [format!("missed {silence} s after it was heard"), format!("closed within {all} s of that")]
+    {
+        assert!(readme.contains(&sentence), "README.md: {sentence}");
+    }
+    let manual = prose("docs/operating.md");
+    let unasked = UNASKED_SILENCE.as_secs();
+    for row in [
+        format!("data channel, as the viewer page does | {silence} s |"),
+        format!("reports less often | {unasked} s |"),
+    ] {
+        assert!(manual.contains(&row), "docs/operating.md: {row}");
+    }
+}
+
 #[test]
 fn the_manual_has_every_fault() {
     let mut text = String::from("\n| fault | what to do |\n|---|---|\n");
@@ -67,6 +98,20 @@ fn the_manual_has_every_fault() {
     }
     text.push('\n');
     holds("docs/operating.md", "faults", &text);
+}
+
+#[test]
+fn the_manual_explains_every_verdict_of_the_oracle() {
+    let manual =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating.md"));
+    let manual = manual.unwrap();
+    for verdict in Verdict::ALL {
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `{verdict}` |")));
+        assert!(
+            row.is_some_and(|row| row.len() > 40),
+            "docs/operating.md does not explain {verdict}"
+        );
+    }
 }
 
 #[test]

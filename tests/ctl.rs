@@ -59,7 +59,9 @@ async fn a_session_from_its_start_to_its_timeline() {
     let said = ask(&service, &["stop", &id[..12]]);
     assert_eq!(said, format!("{id} ended: requested(api)\n"));
     assert_eq!(ask_json(&service, &["sessions"])[0]["phase"], "ended");
-    assert!(ask(&service, &["status"]).contains("head    closed"));
+    assert!(ask(&service, &["status"]).contains("head    closed  closed"), "and observed so");
+    let observed = &ask_json(&service, &["cameras"])[0]["observed"];
+    assert_eq!((&observed["verdict"], &observed["driver"]), (&"closed".into(), &"unasked".into()));
     assert!(ask(&service, &["stop", "last"]).contains("ended: requested(api)"), "idempotent");
     assert_eq!(ask(&service, &["stop", "--all"]), "");
 
@@ -106,7 +108,7 @@ async fn faults_are_said_with_their_remedy() {
     let socket = service.socket.to_str().unwrap();
     let output = shutterctl(&["stop", "0123456789abcdef", "--socket", socket]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(complaint(&output).contains("shutterctl sessions"), "{}", complaint(&output));
+    assert!(complaint(&output).contains("shutterctl sessions --all"), "{}", complaint(&output));
     let output = shutterctl(&["timeline", "last", "--socket", socket]);
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint(&output).contains("no session yet"));

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use shutterd::config::Deadlines;
+use shutterd::lifecycle::steps::KILL_DEADLINE;
 use shutterd::lifecycle::{
     CameraOpens, Cause, Event, Fault, FaultCode, Outcome, Phase, Plan, Role, Step, StopReason,
     UncleanWhy, Undo, Worker,
@@ -71,7 +72,12 @@ impl Stage for Planted {
 
     async fn undo(&self, undo: Undo, confirming: bool) -> Result<Done, Fault> {
         if confirming {
-            self.log.lock().unwrap().push(format!("confirm {undo}"));
+            let name = format!("confirm {undo}");
+            let hangs = self.hanging.contains(name.as_str());
+            self.log.lock().unwrap().push(name);
+            if hangs {
+                std::future::pending::<()>().await;
+            }
             return Ok(Done::default());
         }
         self.attempt(undo.name()).await
@@ -88,6 +94,9 @@ impl Stage for Planted {
     }
 }
 
+/// No session here takes so long; one that does will never end.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
 struct Run {
     outcome: Outcome,
     timeline: Timeline,
@@ -100,14 +109,24 @@ async fn run<F: Future<Output = ()>>(
     max_duration: Option<Duration>,
     stop: impl FnOnce(mpsc::UnboundedSender<Event>) -> F,
 ) -> Run {
+    run_when(CameraOpens::BeforeOffer, stage, max_duration, stop).await
+}
+
+async fn run_when<F: Future<Output = ()>>(
+    camera_opens: CameraOpens,
+    stage: &Planted,
+    max_duration: Option<Duration>,
+    stop: impl FnOnce(mpsc::UnboundedSender<Event>) -> F,
+) -> Run {
     let limits = Limits { deadlines: Deadlines::default(), max_duration };
     let timeline = Mutex::new(Timeline::begin());
     let (events, mut queue) = mpsc::unbounded_channel();
-    let plan = Plan::new(Role::Offerer, CameraOpens::BeforeOffer);
+    let plan = Plan::new(Role::Offerer, camera_opens);
     let began = Instant::now();
     let stopping = stop(events.clone());
     let driving = drive(stage, plan, &limits, &timeline, &mut queue);
-    let (outcome, ()) = tokio::join!(driving, stopping);
+    let both = async { tokio::join!(driving, stopping) };
+    let (outcome, ()) = tokio::time::timeout(FOR_EVER, both).await.expect("the session never ends");
     Run { outcome, timeline: timeline.into_inner().unwrap(), took: began.elapsed() }
 }
 
@@ -161,6 +180,7 @@ async fn a_hanging_step_is_late_after_exactly_its_deadline_and_undone() {
     );
 }
 
+// Failure modes: N6.
 #[tokio::test(start_paused = true)]
 async fn a_stop_wins_over_a_step_in_progress() {
     let stage = Planted::hang("await-answer");
@@ -169,7 +189,9 @@ async fn a_stop_wins_over_a_step_in_progress() {
     assert_eq!(run.took, Duration::ZERO);
     let last = run.timeline.entries().iter().rfind(|entry| entry.result == StepResult::Abandoned);
     assert_eq!(last.map(|entry| entry.step.as_str()), Some("await-answer"));
-    assert!(stage.log().contains(&"!await-answer".to_owned()));
+    let log = stage.log();
+    assert_eq!(log[7], "!await-answer", "given up before anything is undone");
+    assert_eq!(log[8..], UNDOS[1..]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,6 +218,22 @@ async fn a_hanging_undo_is_late_its_worker_killed_and_the_rest_still_runs() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_still_there_after_a_kill_is_held_and_nobody_waits_for_it() {
+    let hanging = HashSet::from(["close-camera", "confirm close-camera"]);
+    let stage = Planted { hanging, ..Planted::default() };
+    let run = run(&stage, None, |events| async {
+        stage.running.notified().await;
+        events.send(requested()).unwrap();
+        drop(events);
+    })
+    .await;
+    assert_eq!(run.outcome.held, [Worker::Camera]);
+    assert_eq!(run.took, Undo::CloseCamera.row().deadline + KILL_DEADLINE);
+    assert_eq!(stage.log().last().map(String::as_str), Some("destroy-peer"));
+}
+
+// Failure modes: V10, N14.
 #[tokio::test(start_paused = true)]
 async fn the_camera_is_closed_within_its_bound_even_if_every_undo_hangs() {
     let stage = Planted { hanging: HashSet::from(UNDOS), ..Planted::default() };
@@ -231,4 +269,48 @@ async fn a_session_ends_when_its_time_is_up() {
     let run = run(&stage, Some(limit), |_| async {}).await;
     assert_eq!(run.outcome.cause, Cause::Requested { by: StopReason::TimeLimit });
     assert_eq!(run.took, limit);
+}
+
+/// With two lanes a camera that hangs holds up no negotiation, a viewer that says nothing no camera;
+/// whichever is late is the cause, and what the other lane has begun is undone with it.
+#[tokio::test(start_paused = true)]
+async fn of_two_lanes_neither_holds_up_the_other_and_both_are_undone() {
+    let beside = CameraOpens::BesideNegotiation;
+    let camera = Planted::hang("open-camera");
+    let late = run_when(beside, &camera, None, |_| async {}).await;
+    assert_eq!(late.outcome.cause, Cause::StartLate { step: Step::OpenCamera });
+    assert_eq!(late.took, Step::OpenCamera.row().deadline);
+    let log = camera.log();
+    assert!(log.contains(&"await-connected".to_owned()), "{log:?}");
+    assert!(!log.contains(&"create-stream".to_owned()), "{log:?}");
+    let end = ["!open-camera", "close-camera", "destroy-data-channel", "destroy-peer"];
+    assert_eq!(log[log.len() - 4..], end);
+
+    let viewer = Planted::hang("await-answer");
+    let late = run_when(beside, &viewer, None, |_| async {}).await;
+    assert_eq!(late.outcome.cause, Cause::StartLate { step: Step::AwaitAnswer });
+    let log = viewer.log();
+    assert!(log.contains(&"create-stream".to_owned()), "{log:?}");
+    assert_eq!(log[log.len() - 6..], UNDOS[1..], "{log:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_abandons_what_is_in_progress_in_either_lane() {
+    let hanging = HashSet::from(["create-source", "await-answer"]);
+    let stage = Planted { hanging, ..Planted::default() };
+    let stop = |events: mpsc::UnboundedSender<Event>| async move {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        events.send(requested()).unwrap();
+    };
+    let run = run_when(CameraOpens::BesideNegotiation, &stage, None, stop).await;
+    assert_eq!(run.outcome.cause, Cause::Requested { by: StopReason::Api });
+    let mut abandoned: Vec<_> = run
+        .timeline
+        .entries()
+        .iter()
+        .filter(|entry| entry.result == StepResult::Abandoned)
+        .map(|entry| entry.step.as_str())
+        .collect();
+    abandoned.sort_unstable();
+    assert_eq!(abandoned, ["await-answer", "create-source"]);
 }

@@ -18,10 +18,16 @@ mod decoder;
 mod hangup;
 #[path = "media/leftovers.rs"]
 mod leftovers;
+#[path = "media/liveness.rs"]
+mod liveness;
 #[path = "media/peer.rs"]
 mod peer;
 #[path = "media/refusals.rs"]
 mod refusals;
+#[path = "media/soon.rs"]
+mod soon;
+#[path = "media/teardown.rs"]
+mod teardown;
 #[path = "media/viewer.rs"]
 mod viewer;
 #[path = "media/worker.rs"]

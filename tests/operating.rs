@@ -9,7 +9,8 @@ use std::process::Command;
 
 use hyper::{Method, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
-use service::{DEMO, Service, gone, offer};
+use service::{DEMO, Service, UNHURRIED, gone, offer};
+use shutterd::device::Verdict;
 use shutterd::lifecycle::{Cause, FaultCode, Phase, Step, StopReason};
 use shutterd::session::{CameraState, ServiceStatus};
 
@@ -49,10 +50,11 @@ async fn worker(service: &Service, location: &str, step: &str) -> u32 {
 /// Waits until both spares are warm.
 fn warm(service: &mut Service) {
     for _ in 0..2 {
-        service.wait_for_log("spare worker is warm");
+        service.wait_for_log("worker is warm");
     }
 }
 
+// Failure modes: V8.
 #[tokio::test]
 async fn a_session_that_is_stopped_leaves_a_closed_camera_and_new_spares() {
     let mut service = Service::start(DEMO);
@@ -75,6 +77,8 @@ async fn a_session_that_is_stopped_leaves_a_closed_camera_and_new_spares() {
     assert_eq!(status.cameras[0].state, CameraState::Closed);
     assert_eq!(cause(&status), &Cause::Requested { by: StopReason::Viewer });
     assert_eq!(status.sessions[0].outcome.as_ref().unwrap().unclean, []);
+    let observed = status.cameras[0].observed.as_ref().expect("the oracle has looked");
+    assert_eq!(observed.verdict, Verdict::Closed, "{observed:?}");
     gone(camera);
     gone(peer);
     warm(&mut service);
@@ -130,6 +134,49 @@ async fn workers_end_with_a_daemon_that_is_killed() {
     }
 }
 
+/// Waits until the process is stopped.
+fn stopped(pid: u32) {
+    let deadline = std::time::Instant::now() + service::PATIENCE;
+    let is_stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(')').unwrap().1.trim_start().starts_with('T')
+    };
+    while !is_stopped() {
+        assert!(std::time::Instant::now() < deadline, "{pid} does not stop");
+        std::thread::yield_now();
+    }
+}
+
+// Failure modes: V11.
+#[tokio::test]
+async fn workers_that_were_frozen_when_the_daemon_died_are_ended_by_its_next_run() {
+    let mut service = Service::start(DEMO);
+    warm(&mut service);
+    waiting_session(&service).await;
+    let frozen = service.workers();
+    for (pid, _) in &frozen {
+        kill_process(Pid::from_raw((*pid).try_into().unwrap()).unwrap(), Signal::STOP).unwrap();
+        stopped(*pid);
+    }
+    service.signal(Signal::KILL);
+    // Another service, which has begun to live, leaves them alone.
+    let mut other = Service::start(DEMO);
+    other.wait_for_log("the camera is ");
+    for (pid, _) in &frozen {
+        stopped(*pid);
+    }
+    let mut service = service.again();
+    for (pid, _) in &frozen {
+        gone(*pid);
+    }
+    assert!(service.wait_for_log("a worker of an earlier run").contains("is killed"));
+    let location = waiting_session(&service).await;
+    service.request(Method::DELETE, &location, &[], "").await;
+    let status = service.until_idle().await;
+    assert_eq!(cause(&status), &Cause::Requested { by: StopReason::Viewer });
+}
+
+// Failure modes: N13.
 #[tokio::test]
 async fn a_signal_ends_everything_in_order() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
@@ -149,6 +196,7 @@ async fn a_signal_ends_everything_in_order() {
     }
 }
 
+// Failure modes: V16.
 #[tokio::test]
 async fn a_worker_inherits_only_what_it_is_given() {
     let service = Service::start(DEMO);
@@ -169,6 +217,7 @@ async fn a_worker_inherits_only_what_it_is_given() {
     }
 }
 
+// Failure modes: N2.
 #[tokio::test]
 async fn a_viewer_that_never_connects_is_given_up_in_time() {
     let service = Service::start(&format!("{DEMO}[deadlines]\nawait-connected = \"1s\"\n"));
@@ -196,7 +245,17 @@ async fn what_cannot_be_a_camera_is_refused_with_the_reason() {
         assert!(!problem["remedy"].as_str().unwrap().is_empty());
         service.until_idle().await;
         assert!(service.said().contains(code), "a log line names {code}");
+        let observed = service.status().await.cameras.remove(0).observed.unwrap();
+        assert_eq!(observed.verdict, Verdict::Absent, "{observed:?}");
     }
+}
+
+#[tokio::test]
+async fn what_the_oracle_can_see_is_told_before_the_first_session() {
+    let mut service = Service::start(&format!("{UNHURRIED}{DEMO}"));
+    assert!(service.wait_for_log("the camera is ").contains("closed"));
+    let seen = |status: &ServiceStatus| status.cameras[0].observed.is_some();
+    service.until("the first look is published", seen).await;
 }
 
 #[tokio::test]
@@ -206,7 +265,10 @@ async fn the_watchdog_is_fed_and_systemd_told() {
     let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
     let config = directory.path().join("shutterd.toml");
     let control = directory.path().join("control.sock");
-    let text = format!("[http]\nlisten = \"127.0.0.1:0\"\n[control]\nsocket = {control:?}\n{DEMO}");
+    let text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[control]\nsocket = {control:?}\n\
+         [journal]\nstorage = \"volatile\"\n{DEMO}"
+    );
     std::fs::write(&config, text).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_shutterd"))
         .arg("--config")

@@ -37,6 +37,7 @@ async fn until_closed(address: SocketAddr, said: &str) -> (String, Duration) {
     (String::from_utf8_lossy(&heard).into_owned(), begin.elapsed())
 }
 
+// Failure modes: N5.
 #[tokio::test(start_paused = true)]
 async fn whoever_says_nothing_or_half_a_request_is_not_waited_for() {
     let serving = serving().await;

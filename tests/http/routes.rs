@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use shutterd::config::Config;
 use shutterd::daemon::server::{Options, Server};
-use shutterd::session::Registry;
+use shutterd::session::{Journal, Registry};
 use shutterd::worker::Spares;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -61,7 +61,7 @@ impl Routes {
         let tasks = TaskTracker::new();
         let nowhere = PathBuf::from("/nowhere/shutter-media");
         let spares = Arc::new(Spares::new(nowhere, Vec::new(), false, tasks.clone()));
-        let registry = Registry::new(&config, spares, tasks);
+        let registry = Registry::new(&config, spares, tasks, Journal::begin(None));
         Self { server: Server::new(registry.clone(), options), registry }
     }
 

@@ -121,6 +121,7 @@ async fn a_goodbye_is_answered_with_the_end() {
     assert_eq!(cause(&service).await, "requested(viewer)");
 }
 
+// Failure modes: N10.
 #[tokio::test]
 async fn what_is_stale_or_wrong_does_not_end_the_session() {
     let service = started();
@@ -176,6 +177,7 @@ async fn only_text_of_bounded_size_is_read() {
     assert!(cause(&service).await.starts_with("lost(signalling-gone"));
 }
 
+// Failure modes: N5.
 #[tokio::test]
 async fn a_close_frame_is_a_goodbye_and_a_broken_connection_is_not() {
     let service = started();

@@ -3,6 +3,7 @@
 
 use axum::http::Method;
 use serde_json::json;
+use shutterd::session::CameraState;
 
 use super::service::{Answer, DEMO, Service, UNHURRIED, offer};
 
@@ -29,6 +30,7 @@ fn is_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.json()["code"], code, "{answer:?}");
 }
 
+// Failure modes: N8.
 #[tokio::test]
 async fn from_the_offer_to_the_end() {
     let service = started(8);
@@ -80,11 +82,25 @@ async fn from_the_offer_to_the_end() {
     );
     // The camera is observed closed when the answer is there, not some time later.
     let status = service.status().await;
-    assert_eq!(status.cameras[0].state, shutterd::session::CameraState::Closed);
+    assert_eq!(status.cameras[0].state, CameraState::Closed);
     // Again, and too late.
     let answer = service.request(Method::DELETE, &session, &[], "").await;
     assert_eq!(answer.status, 200);
     is_problem(&patch(&service, &session, None, &fragment("nobd")).await, 404, "session-unknown");
+}
+
+#[tokio::test]
+async fn a_camera_that_opens_after_connected_is_shut_when_the_answer_is_there() {
+    let service = Service::start(&format!("{UNHURRIED}{DEMO}camera-opens = \"after-connected\"\n"));
+    for codec in ["h264", "vp8"] {
+        let answer = service.offer("head", &offer(codec)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert!(answer.body.contains("a=ssrc:"), "{}", answer.body);
+        let status = service.status().await;
+        let camera = &status.cameras[0];
+        assert_eq!((camera.state, camera.viewers), (CameraState::Closed, 0));
+        service.request(Method::DELETE, answer.header("location"), &[], "").await;
+    }
 }
 
 #[tokio::test]

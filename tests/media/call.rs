@@ -49,6 +49,17 @@ impl Call {
         Self { camera: open(codec).await, peer, viewer: Viewer::new() }
     }
 
+    /// A call to a viewer that has no data channel, up to its connection.
+    pub(crate) async fn connected(codec: Codec) -> Self {
+        let mut call = Self::new(codec, Role::Answerer).await;
+        call.viewer.watch_video(codec);
+        call.create_stream().await;
+        call.peer.call(track(codec, None)).await;
+        call.answer_the_viewer().await;
+        call.connect().await;
+        call
+    }
+
     pub(crate) async fn create_stream(&mut self) {
         let (camera, peer) = link_pair().unwrap();
         self.camera.call_with(CameraCommand::Attach { session: S }, camera).await.unwrap();

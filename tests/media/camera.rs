@@ -119,6 +119,7 @@ async fn a_slow_link_loses_whole_units_and_resumes_at_a_keyframe_while_the_other
     close(camera).await;
 }
 
+// Failure modes: G8.
 #[tokio::test]
 async fn a_link_that_ends_is_reported_and_the_camera_goes_on() {
     let mut camera = running(Codec::H264).await;
@@ -140,6 +141,7 @@ async fn a_link_that_ends_is_reported_and_the_camera_goes_on() {
     close(camera).await;
 }
 
+// Failure modes: V9.
 #[tokio::test]
 async fn teardown_overtakes_a_source_that_delivers_nothing() {
     let mut camera = CameraWorker::camera();
@@ -160,6 +162,7 @@ async fn every_teardown_command_accepts_that_there_is_nothing_to_undo() {
     close(camera).await;
 }
 
+// Failure modes: G1.
 #[tokio::test]
 async fn an_error_while_running_is_a_fact_with_a_code() {
     let mut camera = CameraWorker::camera();
@@ -173,4 +176,25 @@ async fn an_error_while_running_is_a_fact_with_a_code() {
     };
     assert_eq!(camera.fact("the failure", failed).await.code, FaultCode::CameraError);
     close(camera).await;
+}
+
+/// An encoder that is asked to finish may never do so: it is not asked.
+// Failure modes: V13.
+#[tokio::test]
+async fn a_stop_asks_no_encoder_to_drain() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("events");
+    let mut camera = CameraWorker::camera_with(&[
+        ("GST_DEBUG", "GST_EVENT:5".as_ref()),
+        ("GST_DEBUG_FILE", log.as_os_str()),
+        ("GST_DEBUG_NO_COLOR", "1".as_ref()),
+    ]);
+    camera.call(open_camera(Codec::H264)).await;
+    camera.call(C::CreateSource).await;
+    close(camera).await;
+    let log = std::fs::read_to_string(log).unwrap();
+    let events: Vec<_> = log.lines().filter(|line| line.contains("creating new event")).collect();
+    let made = |kind: &str| events.iter().any(|line| line.split(' ').any(|word| word == kind));
+    assert!(made("segment"), "the events are in the log: {events:#?}");
+    assert!(!made("eos"), "{events:#?}");
 }

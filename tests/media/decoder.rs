@@ -1,32 +1,48 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The viewer's end of a track.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gst::prelude::*;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::viewer::Sight;
 
-/// Takes RTP apart as far as is needed to know a keyframe.
-pub(crate) fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, to: &mpsc::UnboundedSender<Sight>) {
+/// Takes RTP apart, tells of the first unit, and counts the pictures that it decodes.
+pub(crate) fn receive(
+    pipeline: &gst::Pipeline,
+    pad: &gst::Pad,
+    to: &mpsc::UnboundedSender<Sight>,
+    frames: &Arc<watch::Sender<u64>>,
+) {
     if pad.direction() != gst::PadDirection::Src {
         return;
     }
     let caps = pad.current_caps().unwrap();
     let name = caps.structure(0).unwrap().get::<String>("encoding-name").unwrap();
-    let depay = match name.as_str() {
-        "H264" => "rtph264depay",
-        "VP8" => "rtpvp8depay",
+    let chain = match name.as_str() {
+        // With codec data, so that the parser knows the profile, which the decoder asks for, at once.
+        "H264" => "rtph264depay ! video/x-h264,stream-format=avc ! h264parse ! openh264dec",
+        "VP8" => "rtpvp8depay ! vp8dec",
         _ => return,
     };
-    let depay = gst::ElementFactory::make(depay).build().unwrap();
-    let sink = gst::ElementFactory::make("fakesink").property("sync", false).build().unwrap();
-    pipeline.add_many([&depay, &sink]).unwrap();
-    depay.link(&sink).unwrap();
+    let text = format!("{chain} ! fakesink name=shown sync=false");
+    let chain = gst::parse::bin_from_description(&text, true).unwrap();
+    let depay =
+        chain.iterate_elements().into_iter().flatten().find(|element| {
+            element.factory().is_some_and(|factory| factory.name().ends_with("depay"))
+        });
+    let (depay, sink) = (depay.unwrap(), chain.by_name("shown").unwrap());
+    pipeline.add(&chain).unwrap();
     let to = to.clone();
+    let frames = Arc::clone(frames);
+    sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        frames.send_modify(|n| *n += 1);
+        gst::PadProbeReturn::Ok
+    });
     let seen = AtomicU64::new(0);
-    sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+    depay.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         if seen.fetch_add(1, Ordering::Relaxed) == 0 {
             let flags = info.buffer().unwrap().flags();
             let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
@@ -34,7 +50,6 @@ pub(crate) fn receive(pipeline: &gst::Pipeline, pad: &gst::Pad, to: &mpsc::Unbou
         }
         gst::PadProbeReturn::Ok
     });
-    pad.link(&depay.static_pad("sink").unwrap()).unwrap();
-    depay.sync_state_with_parent().unwrap();
-    sink.sync_state_with_parent().unwrap();
+    chain.sync_state_with_parent().unwrap();
+    pad.link(&chain.static_pad("sink").unwrap()).unwrap();
 }

@@ -40,6 +40,7 @@ async fn a_camera_worker_ends_in_every_state() {
     gone(camera, "stopped").await;
 }
 
+// Failure modes: G3, G7.
 #[tokio::test]
 async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
     // Reading a FIFO that nobody writes to never returns, like a wedged driver's ioctl.
@@ -77,6 +78,7 @@ async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
     camera.send(C::CloseCamera).await;
     let done = tokio::time::timeout(Duration::from_millis(300), camera.result(stuck));
     assert!(done.await.is_err(), "destroy-source came through");
+    camera.call(C::Ping).await;
     gone(camera, "state change stuck").await;
 }
 

@@ -8,7 +8,8 @@ use shutterd::wire::{Codec, PeerCommand as P, Promise, SessionId, VideoTrack};
 
 use crate::worker::PeerWorker;
 
-fn network_sockets(pid: u32) -> usize {
+/// How many sockets of UDP and TCP a process has.
+pub(crate) fn network_sockets(pid: u32) -> usize {
     let inode = |to: std::path::PathBuf| {
         Some(to.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
     };
@@ -22,6 +23,7 @@ fn network_sockets(pid: u32) -> usize {
     held.iter().filter(|inode| all.contains(&inode.as_str())).count()
 }
 
+// Failure modes: G16.
 #[tokio::test]
 async fn a_worker_carries_several_sessions_and_ends_after_the_last() {
     let mut peer = PeerWorker::peer();
@@ -54,6 +56,7 @@ fn entries(pid: u32, what: &str) -> usize {
 
 /// A worker that carries many sessions, one after another, holds no more after the last than after
 /// the first.
+// Failure modes: G10, G11, G14, G15.
 #[tokio::test]
 async fn sessions_leave_nothing_behind() {
     let mut peer = PeerWorker::peer();

@@ -74,6 +74,7 @@ async fn elements_that_are_missing_are_named() {
     assert!(fault.detail.contains("vaapih264enc"), "{fault}");
 }
 
+// Failure modes: N12.
 #[tokio::test]
 async fn commands_out_of_order() {
     let mut camera = CameraWorker::camera();

@@ -2,7 +2,7 @@
 //! A viewer: a webrtcbin of this process that receives, and counts what arrives on its socket.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gst::glib;
 use gst::prelude::*;
@@ -15,7 +15,7 @@ use shutterd::wire::{Candidate, Codec};
 use tokio::sync::{mpsc, watch};
 
 use crate::decoder::receive;
-use crate::worker::soon;
+use crate::soon::soon;
 
 /// What arrives.
 #[derive(Debug)]
@@ -31,12 +31,30 @@ pub(crate) enum Sight {
     },
 }
 
+/// What of the viewer reaches the device. STUN does always: libnice sends it by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Voice {
+    /// No RTCP.
+    pub(crate) reports_muted: AtomicBool,
+    /// Nothing at all, as when the viewer was killed or its network cut.
+    pub(crate) muted: AtomicBool,
+}
+
+impl Voice {
+    fn swallows(&self, head: Option<[u8; 2]>) -> bool {
+        let report = head.is_some_and(|[first, second]| first >> 6 == 2 && is_rtcp(second));
+        self.muted.load(Ordering::Relaxed) || (report && self.reports_muted.load(Ordering::Relaxed))
+    }
+}
+
 pub(crate) struct Viewer {
     pipeline: gst::Pipeline,
     webrtc: gst::Element,
     /// (S)RTP packets that came out of the socket.
     packets: Arc<watch::Sender<u64>>,
-    pub(crate) rtcp_muted: Arc<std::sync::atomic::AtomicBool>,
+    pub(crate) voice: Arc<Voice>,
+    /// Pictures that were decoded.
+    frames: Arc<watch::Sender<u64>>,
     sights: mpsc::UnboundedReceiver<Sight>,
     unread: Vec<Sight>,
     _channel: Option<WebRTCDataChannel>,
@@ -47,11 +65,18 @@ fn set_state(pipeline: &gst::Pipeline, state: gst::State) {
     pipeline.set_state(state).unwrap();
 }
 
-fn is_rtp(buffer: &gst::BufferRef) -> bool {
+fn head(buffer: &gst::BufferRef) -> Option<[u8; 2]> {
     let mut head = [0; 2];
-    buffer.copy_to_slice(0, &mut head).is_ok()
-        && head[0] >> 6 == 2
-        && !(192..=223).contains(&head[1])
+    buffer.copy_to_slice(0, &mut head).ok().map(|()| head)
+}
+
+/// RFC 5761: the second byte tells.
+fn is_rtcp(second: u8) -> bool {
+    (192..=223).contains(&second)
+}
+
+fn is_rtp(buffer: &gst::BufferRef) -> bool {
+    head(buffer).is_some_and(|[first, second]| first >> 6 == 2 && !is_rtcp(second))
 }
 
 fn rtp_caps(media: &str, name: &str, payload: i32, rate: i32) -> gst::Caps {
@@ -103,14 +128,16 @@ impl Viewer {
         let goodbye = sight.clone();
         let to = sight;
         let into = pipeline.downgrade();
+        let frames = Arc::new(watch::Sender::new(0));
+        let decoded = Arc::clone(&frames);
         webrtc.connect_pad_added(move |_, pad| {
             if let Some(pipeline) = into.upgrade() {
-                receive(&pipeline, pad, &to);
+                receive(&pipeline, pad, &to, &decoded);
             }
         });
         let packets = Arc::new(watch::Sender::new(0));
-        let rtcp_muted = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let (count, muted) = (Arc::clone(&packets), Arc::clone(&rtcp_muted));
+        let voice = Arc::new(Voice::default());
+        let (count, said) = (Arc::clone(&packets), Arc::clone(&voice));
         pipeline.connect_deep_element_added(move |_, _, element| {
             let name = element.factory().map(|f| f.name().to_string()).unwrap_or_default();
             if name == "nicesrc" {
@@ -131,18 +158,28 @@ impl Viewer {
                     }
                 });
             } else if name == "nicesink" {
-                // A viewer that has vanished sends nothing at all.
-                let muted = Arc::clone(&muted);
+                let said = Arc::clone(&said);
                 let pad = element.static_pad("sink").unwrap();
                 let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-                pad.add_probe(mask, move |_, _| match muted.load(Ordering::Relaxed) {
-                    true => gst::PadProbeReturn::Handled,
-                    false => gst::PadProbeReturn::Ok,
+                pad.add_probe(mask, move |_, info| {
+                    match said.swallows(info.buffer().and_then(|b| head(b))) {
+                        true => gst::PadProbeReturn::Handled,
+                        false => gst::PadProbeReturn::Ok,
+                    }
                 });
             }
         });
         set_state(&pipeline, gst::State::Playing);
-        Self { pipeline, webrtc, packets, rtcp_muted, sights, unread: Vec::new(), _channel: None }
+        Self {
+            pipeline,
+            webrtc,
+            packets,
+            voice,
+            frames,
+            sights,
+            unread: Vec::new(),
+            _channel: None,
+        }
     }
 
     async fn ask(
@@ -251,6 +288,12 @@ impl Viewer {
 
     pub(crate) fn packets(&self) -> u64 {
         *self.packets.borrow()
+    }
+
+    /// Counts the pictures that were decoded.
+    #[allow(dead_code, reason = "for those who watch a whole service")]
+    pub(crate) fn frames(&self) -> watch::Receiver<u64> {
+        self.frames.subscribe()
     }
 
     pub(crate) async fn receives(&self, at_least: u64) {

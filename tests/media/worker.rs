@@ -2,12 +2,11 @@
 //! A worker process at the end of a control socket, and the camera's end of a link.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fmt::Debug;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 use shutterd::lifecycle::Fault;
@@ -19,12 +18,7 @@ use shutterd::wire::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-/// Generous: the machines that run this are shared.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-
-pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, event).await.unwrap_or_else(|_| panic!("did not come: {what}"))
-}
+pub(crate) use crate::soon::soon;
 
 /// A worker process; killed when the test is done with it.
 pub(crate) struct Worker<C, F> {
@@ -40,21 +34,30 @@ pub(crate) type PeerWorker = Worker<PeerCommand, PeerFact>;
 
 impl CameraWorker {
     pub(crate) fn camera() -> Self {
-        Self::start("camera")
+        Self::start("camera", &[])
+    }
+
+    /// With `variables` in its environment.
+    pub(crate) fn camera_with(variables: &[(&str, &OsStr)]) -> Self {
+        Self::start("camera", variables)
     }
 }
 
 impl PeerWorker {
     pub(crate) fn peer() -> Self {
-        Self::start("peer")
+        Self::start("peer", &[])
     }
 }
 
 impl<C: Serialize, F: DeserializeOwned + Debug> Worker<C, F> {
-    fn start(role: &str) -> Self {
+    fn start(role: &str, variables: &[(&str, &OsStr)]) -> Self {
         let (ours, theirs) = control_pair().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_shutter-media"))
             .arg(role)
+            // G1, G2, G16: a state changed on a streaming thread, or an element dropped in PLAYING,
+            // is a warning of GLib; here it ends the worker, and with it the test.
+            .env("G_DEBUG", "fatal-warnings")
+            .envs(variables.iter().copied())
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .spawn()
@@ -128,6 +131,11 @@ impl<C: Serialize, F: DeserializeOwned + Debug> Worker<C, F> {
             }
             self.reports.push_back(report);
         }
+    }
+
+    /// Whether a fact that came before the last result is one of these.
+    pub(crate) fn has_said(&self, is_it: impl Fn(&F) -> bool) -> bool {
+        self.reports.iter().any(|report| matches!(report, Report::Fact(fact) if is_it(fact)))
     }
 
     pub(crate) async fn try_call(&mut self, command: C) -> Result<Reply, Fault> {

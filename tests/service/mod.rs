@@ -60,19 +60,44 @@ pub const UNHURRIED: &str = "[media]\nprewarm = false\n[deadlines]\ncreate-peer 
     create-answer = \"20s\"\n";
 
 impl Service {
-    /// Starts the service with `config`, to which an address and a control socket are added, and
-    /// waits until it says that it is ready.
+    /// Starts the service with `config`, to which an address, a control socket and, unless it has
+    /// one, a journal are added, and waits until it says that it is ready.
     pub fn start(config: &str) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_shutterd")), config)
+    }
+
+    /// As [`Service::start`], by a command that becomes the service when arguments follow.
+    pub fn start_by(command: Command, config: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("shutterd.toml");
         let socket = directory.path().join("control.sock");
-        let text =
+        let mut text =
             format!("[http]\nlisten = \"127.0.0.1:0\"\n[control]\nsocket = {socket:?}\n{config}\n");
+        if !config.contains("[journal]") {
+            let journal = directory.path().join("journal");
+            // The smallest: what is known of its sessions grows until the oldest make room, and must
+            // not look like a leak.
+            text.push_str(&format!("[journal]\ndirectory = {journal:?}\nmax-size = \"256K\"\n"));
+        }
         std::fs::write(&file, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_shutterd"))
+        Self::run(command, directory)
+    }
+
+    /// Once more with the same configuration, after the process was killed; its workers may live.
+    pub fn again(mut self) -> Self {
+        self.child.wait().unwrap();
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        Self::run(Command::new(env!("CARGO_BIN_EXE_shutterd")), directory)
+    }
+
+    fn run(mut command: Command, directory: tempfile::TempDir) -> Self {
+        let socket = directory.path().join("control.sock");
+        let mut child = command
             .arg("--config")
-            .arg(&file)
+            .arg(directory.path().join("shutterd.toml"))
             .env("SHUTTERD_LOG", "debug")
+            // Inherited by the workers: a warning of GLib or GStreamer ends the one that has it.
+            .env("G_DEBUG", "fatal-warnings")
             .env_remove("JOURNAL_STREAM")
             .stderr(Stdio::piped())
             .spawn()
@@ -171,31 +196,9 @@ impl Service {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
-        let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        let mut request = Request::builder().method(method).uri(path);
-        request = request.header(HOST, self.address.to_string());
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::new(body.into())).unwrap();
-        let exchange = async move {
-            let response = sender.send_request(request).await.unwrap();
-            drop(sender);
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await.unwrap().to_bytes();
-            Answer {
-                status: parts.status,
-                headers: parts.headers,
-                body: String::from_utf8(body.to_vec()).unwrap(),
-            }
-        };
-        let (answer, _) =
-            tokio::time::timeout(PATIENCE, async { tokio::join!(exchange, connection) })
-                .await
-                .expect("no answer in time");
-        answer
+        let answer = request_to(self.address, method, path, headers, body);
+        let answer = tokio::time::timeout(PATIENCE, answer).await.expect("no answer in time");
+        answer.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -241,6 +244,34 @@ impl Drop for Service {
             eprintln!("--- the service said:\n{}", self.said());
         }
     }
+}
+
+/// Asks an HTTP server. Dropping the future closes the connection.
+pub async fn request_to(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let mut request = Request::builder().method(method).uri(path);
+    request = request.header(HOST, address.to_string());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(body.into()))?;
+    let exchange = async move {
+        let response = sender.send_request(request).await?;
+        drop(sender);
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    };
+    tokio::join!(exchange, connection).0
 }
 
 /// The children of a process.

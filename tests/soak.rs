@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Session after session with no gap between them, real workers and a viewer that decodes: not one
+//! camera left open, not one failed start, nothing that grows. `make soak CYCLES=10000`; without
+//! `CYCLES` a short one.
+
+#![expect(clippy::unwrap_used, reason = "the functions beside the tests are tests too")]
+
+use std::time::{Duration, Instant};
+
+use shutterd::lifecycle::{Cause, Role, StopReason};
+
+use figures::{Slope, percentile};
+use stand::{BOUND, Stand};
+
+#[path = "faults/census.rs"]
+mod census;
+#[path = "media/decoder.rs"]
+mod decoder;
+#[path = "soak/figures.rs"]
+mod figures;
+mod service;
+#[path = "media/soon.rs"]
+mod soon;
+#[path = "faults/stand.rs"]
+#[allow(dead_code, reason = "the matrix uses more of it")]
+mod stand;
+#[allow(dead_code, reason = "the workers' tests use more of it")]
+#[path = "media/viewer.rs"]
+mod viewer;
+#[allow(dead_code, reason = "the matrix uses more of it")]
+#[path = "faults/watcher.rs"]
+mod watcher;
+
+/// Cycles when none are asked for.
+const SHORT: usize = 20;
+/// The service remembers this many ended sessions, so its memory grows until then by design.
+const REMEMBERED: usize = 64;
+
+/// What counts as a leak, in KiB a session: a megabyte in ten thousand. Below it a thousand cycles
+/// cannot tell a leak from an allocator that is still settling.
+const LEAK: f64 = 0.1;
+
+/// What the daemon has for itself alone, in KiB.
+fn private_memory(pid: u32) -> f64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let of = |name: &str| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap()
+    };
+    of("Private_Clean:") + of("Private_Dirty:")
+}
+
+// Failure modes: V1, V5, G7, G10, G14.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak() {
+    let cycles = std::env::var("CYCLES").map_or(SHORT, |text| text.parse().unwrap());
+    let stand = Stand::new();
+    let (mut closings, mut memory) = (Vec::with_capacity(cycles), Vec::new());
+    let began = Instant::now();
+    for cycle in 0..cycles {
+        let role = [Role::Answerer, Role::Offerer][cycle % 2];
+        let generation = stand.generation().await;
+        let (watcher, session) = stand.watch(role).await;
+        stand.stop(&session).await;
+        let ended = stand.ended(generation).await;
+        let right = ended.outcome.cause == Cause::Requested { by: StopReason::Api }
+            && ended.outcome.held.is_empty();
+        assert!(right, "cycle {cycle}: {:?}", ended.outcome);
+        let closed = ended.closed_after().unwrap();
+        assert!(closed <= BOUND, "cycle {cycle}: closed after {closed:?}");
+        closings.push(closed.as_secs_f64() * 1000.0);
+        drop(watcher);
+        memory.push((cycle as f64, private_memory(stand.service.pid())));
+    }
+    stand.is_as_before().await;
+
+    let took = began.elapsed();
+    eprintln!("{cycles} cycles, {:.0} ms each", took.as_secs_f64() * 1000.0 / cycles as f64);
+    closings.sort_by(f64::total_cmp);
+    let at = |share| percentile(&closings, share);
+    eprintln!(
+        "stop asked to camera observed closed: p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms (bound {} ms)",
+        at(0.5),
+        at(0.99),
+        at(1.0),
+        Duration::as_millis(&BOUND),
+    );
+    // The first half is left out: until then pools and arenas of the allocator reach their size.
+    let settled = &memory[memory.len() / 2..];
+    if memory.len() / 2 <= REMEMBERED {
+        eprintln!("memory: too few cycles to tell a slope");
+        return;
+    }
+    let slope = Slope::of(settled);
+    eprintln!(
+        "daemon's private memory: {:.0} KiB at the end; slope {slope} KiB a cycle, over the last {} cycles",
+        settled.last().unwrap().1,
+        settled.len(),
+    );
+    assert!(!slope.is_surely_above(LEAK), "memory grows: {slope} KiB a cycle");
+}
