@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Chromium, and waiting for events with deadlines.
+// Chromium, and its pages.
 
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-
-/** How long an event may take on a slow, loaded machine. */
-export const DEADLINE_MS = Number(process.env.BROWSER_DEADLINE_MS ?? 20_000);
+import { DEADLINE_MS } from './deadline.mjs';
 
 const SCREENSHOTS = fileURLToPath(new URL('../../target/screenshots/', import.meta.url));
 
-/** Starts Chromium with a new, empty profile. It makes no connection of its own. */
-export async function launch({ args = [] } = {}) {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+/** A Chromium with a new, empty profile, that makes no connection of its own. */
+function quiet(args, executable = process.env.CHROMIUM ?? '/usr/bin/chromium') {
+  return {
+    executablePath: executable,
     headless: true,
     args: [
       '--no-sandbox',
@@ -25,7 +24,27 @@ export async function launch({ args = [] } = {}) {
       '--disable-sync',
       ...args,
     ],
-  });
+  };
+}
+
+/** Starts Chromium, or an executable that does. */
+export async function launch({ args = [], executable } = {}) {
+  return chromium.launch(quiet(args, executable));
+}
+
+/** A Chromium that can be killed: all of its processes at once, so that none says goodbye. */
+export async function launchToKill() {
+  const server = await chromium.launchServer(quiet([]));
+  const leader = server.process();
+  const exited = once(leader, 'exit');
+  return {
+    browser: await chromium.connect(server.wsEndpoint()),
+    async kill() {
+      // It leads a process group, and its processes stay in it.
+      if (leader.exitCode === null && leader.signalCode === null) process.kill(-leader.pid, 'SIGKILL');
+      await exited;
+    },
+  };
 }
 
 /**
@@ -48,19 +67,6 @@ export async function open(browser, url, options = {}) {
   });
   await page.goto(url);
   return page;
-}
-
-/** `promise`, or the complaint that `what` did not come in time. */
-export async function within(promise, what, ms = DEADLINE_MS) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Keeps a picture of the page for people to look at. */

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { END, START } from '../../src/web/steps.js';
 import { launch, screenshot } from './browser.mjs';
 import { CAMERA, Service } from './service.mjs';
-import { ViewerPage } from './viewer-page.mjs';
+import { ViewerPage, viewing as viewingIn } from './viewer-page.mjs';
 
 const CYCLES = 20;
 const names = (rows) => rows.map(({ step }) => step);
@@ -24,17 +24,7 @@ after(async () => {
   await service?.stop();
 });
 
-/** Opens the page in `role`, has `act` use it, and sees that the camera is closed after it. */
-async function viewing(role, act, options) {
-  const viewer = await ViewerPage.open(browser, service.address, options);
-  try {
-    await viewer.choose(role);
-    await act(viewer);
-  } finally {
-    await viewer.close();
-  }
-  await service.closed();
-}
+const viewing = (role, act, options) => viewingIn(browser, service, role, act, options);
 
 for (const role of ['answerer', 'offerer']) {
   describe(role === 'answerer' ? 'WHEP, the viewer offers' : 'WebSocket, the device offers', () => {
@@ -94,6 +84,7 @@ for (const role of ['answerer', 'offerer']) {
       await viewer.stop();
     }));
 
+    // Failure modes: V2.
     test('a page that goes away ends its session', async () => {
       const viewer = await ViewerPage.open(browser, service.address);
       await viewer.choose(role);

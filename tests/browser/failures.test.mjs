@@ -117,6 +117,25 @@ test('signalling is lost while watching: the picture goes on, and Stop still end
   await viewer.close();
 });
 
+test('the camera is lost and opened again: the page says so, and the viewer stays', async () => {
+  await viewer.watch();
+  await viewer.steps('start', 12);
+  const [camera] = device.cameras;
+  Object.assign(camera, { state: 'opening', fault: { code: 'camera-missing', detail: '/dev/video0: no such device' } });
+  device.publish();
+  const says = (text) => viewer.page.waitForFunction((t) => document.getElementById('status').textContent.includes(t), text);
+  await says('Camera lost: /dev/video0: no such device. It is being opened again');
+  await viewer.camera('opening');
+  assert.equal(await viewer.page.locator('#notice').isVisible(), false);
+  await screenshot(viewer.page, 'camera-lost');
+  Object.assign(camera, { state: 'open', fault: undefined });
+  device.publish();
+  await says('The camera is back');
+  await viewer.frames();
+  await viewer.stop();
+  await viewer.close();
+});
+
 test('several cameras: the chosen one is opened, and no other', async () => {
   await viewer.page.selectOption('#camera', 'helmet');
   await viewer.watch();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What a linter would not know of this page: that it is whole, self-contained, served, labelled,
-// readable, and says the steps as the service does. Needs nothing but Node.
+// readable, and says the steps as the service does. Of all tests in JavaScript it looks at the form.
+// Needs nothing but Node.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -16,10 +17,17 @@ const web = Object.fromEntries(readdirSync(new URL('src/web/', ROOT)).map((name)
 const tests = Object.fromEntries(readdirSync(new URL('.', import.meta.url))
   .filter((name) => /\.(mjs|html)$/.test(name))
   .map((name) => [name, read(`tests/browser/${name}`)]));
+const bench = Object.fromEntries(readdirSync(new URL('bench/', ROOT))
+  .filter((name) => name.endsWith('.mjs'))
+  .map((name) => [`bench/${name}`, read(`bench/${name}`)]));
+const device = Object.fromEntries(['tests/network/', 'tests/qemu/']
+  .flatMap((folder) => readdirSync(new URL(folder, ROOT)).map((name) => folder + name))
+  .filter((path) => path.endsWith('.mjs'))
+  .map((path) => [path, read(path)]));
 const html = web['index.html'];
 
 // Syntax, as modules whatever the file's name.
-for (const [name, text] of Object.entries({ ...web, ...tests })) {
+for (const [name, text] of Object.entries({ ...web, ...tests, ...bench, ...device })) {
   if (!/\.m?js$/.test(name)) continue;
   try {
     execFileSync(process.execPath, ['--input-type=module', '--check', '-'], { input: text, stdio: 'pipe' });
@@ -28,10 +36,13 @@ for (const [name, text] of Object.entries({ ...web, ...tests })) {
   }
 }
 
-// Every file: a licence line, a bearable length.
-for (const [name, text] of Object.entries({ ...web, ...tests })) {
+// Every file: a licence line, a bearable length, nothing that it does not use.
+for (const [name, text] of Object.entries({ ...web, ...tests, ...bench, ...device })) {
   expect(text.split('\n', 2).join().includes('SPDX-License-Identifier: MIT OR Apache-2.0'), `${name}: no SPDX line`);
   expect(text.split('\n').length <= 300, `${name}: over 300 lines`);
+  const unused = all(text, /^import \{ ([^}]*) \}/gm).flatMap((list) => list.split(', '))
+    .map((one) => one.split(' as ').at(-1)).filter((one) => text.match(new RegExp(`\\b${one}\\b`, 'g')).length < 2);
+  expect(!unused.length, `${name}: imports and does not use: ${unused}`);
 }
 
 // Nothing from outside, and nothing that the content security policy refuses.
@@ -70,7 +81,7 @@ for (const [name, text] of Object.entries(web)) {
   if (name.endsWith('.js')) (references[name] ??= []).push(...all(text, /(?:\$|getElementById)\('([\w-]+)'\)/g));
   if (name.endsWith('.css')) references[name] = all(text.replace(/\{[^{}]*\}/g, '{}'), /#([a-z][\w-]*)/g);
 }
-for (const name of ['demo.test.mjs', 'failures.test.mjs', 'viewer-page.mjs']) {
+for (const name of Object.keys(tests).filter((file) => /(\.test|^viewer-page)\.mjs$/.test(file))) {
   references[name] = all(tests[name], /(?:getElementById|\.text|locator|click|focus)\('#?([a-z][\w-]*)'\)/g);
 }
 for (const [name, list] of Object.entries(references)) {
@@ -131,5 +142,5 @@ for (const { step } of [...starts, ...rows('UndoRow')]) {
 expect(!/"resolved"|registry/.test(read('tests/browser/package-lock.json')), 'package-lock.json: names a registry');
 
 for (const fault of faults) console.error(fault);
-console.log(faults.length ? `page lint: ${faults.length} faults` : `page lint: ${Object.keys(web).length} files of the page, ${Object.keys(tests).length} of its tests: ok`);
+console.log(faults.length ? `page lint: ${faults.length} faults` : `page lint: ${Object.keys(web).length} files of the page, ${Object.keys(tests).length} of its tests, ${Object.keys(device).length} of the device's: ok`);
 process.exitCode = faults.length ? 1 : 0;

@@ -7,7 +7,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { launch, open, within } from './browser.mjs';
+import { launch, open } from './browser.mjs';
+import { within } from './deadline.mjs';
 import { CAMERA, Service } from './service.mjs';
 
 const { values: given } = parseArgs({

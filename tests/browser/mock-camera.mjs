@@ -85,7 +85,14 @@ export async function openCamera(browser, origin) {
   const page = await context.newPage();
   await page.goto(`${origin}/mock-camera`);
   await page.evaluate(install);
-  const call = (method, ...rest) => page.evaluate(([name, given]) => window.device[name](...given), [method, rest]);
-  call.close = () => context.close();
+  let open = true;
+  const call = (method, ...rest) => page
+    .evaluate(([name, given]) => window.device[name](...given), [method, rest])
+    // What was under way when the device was switched off is lost with it, and nobody's failure.
+    .catch((error) => { if (open) throw error; });
+  call.close = () => {
+    open = false;
+    return context.close();
+  };
   return call;
 }

@@ -9,7 +9,8 @@ import { createServer } from 'node:http';
 import { setTimeout as pass } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { END, START } from '../../src/web/steps.js';
-import { launch, within } from './browser.mjs';
+import { launch } from './browser.mjs';
+import { within } from './deadline.mjs';
 import { openCamera } from './mock-camera.mjs';
 import { WebSocketConnection } from './websocket-server.mjs';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The real service, with the demo board, on a free port of loopback.
+// The real service, with the demo board, on a free port.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -8,23 +8,36 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DEADLINE_MS, within } from './browser.mjs';
+import { DEADLINE_MS, within } from './deadline.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const BINARY = process.env.SHUTTERD_BIN ?? join(ROOT, 'target/debug/shutterd');
+const BINARY = process.env.SERVICE ?? join(ROOT, 'target/debug/shutterd');
 
 /** What the tests' camera delivers: small, because the tests' machine also decodes it. */
 export const CAMERA = { name: 'head', width: 640, height: 360, framerate: 30, maxViewers: 3 };
 
-function config(directory) {
+function config(directory, { listen = '127.0.0.1', camera = '', session = '', webrtc = '' }) {
   const quoted = (text) => JSON.stringify(text);
   return `
 [http]
-listen = "127.0.0.1:0"
+listen = "${listen}:0"
 [control]
 socket = ${quoted(join(directory, 'control.sock'))}
+[journal]
+directory = ${quoted(join(directory, 'journal'))}
 [media]
 pipelines = [${quoted(join(ROOT, 'pipelines'))}]
+# The same sum to the observed close, shared out for a machine that decodes the picture as well.
+[deadlines]
+disable-tracks = "800ms"
+destroy-source = "700ms"
+await-capture-stopped = "700ms"
+destroy-stream = "2s"
+destroy-data-channel = "2s"
+[session]
+${session}
+[webrtc]
+${webrtc}
 [[camera]]
 name = "${CAMERA.name}"
 board = "demo"
@@ -32,6 +45,7 @@ width = ${CAMERA.width}
 height = ${CAMERA.height}
 framerate = ${CAMERA.framerate}
 max-viewers = ${CAMERA.maxViewers}
+${camera}
 `;
 }
 
@@ -40,12 +54,15 @@ export class Service {
   #directory;
   #log = '';
 
-  /** Starts it, and returns when it has said its address. */
-  static async start() {
+  /**
+   * Starts it, and returns when it has said its address. `listen` is where; `camera`,
+   * `session` and `webrtc` are what these tables of the configuration have besides, as text.
+   */
+  static async start(given = {}) {
     const service = new Service();
     service.#directory = await mkdtemp(join(tmpdir(), 'shutterd-test-'));
     const file = join(service.#directory, 'shutterd.toml');
-    await writeFile(file, config(service.#directory));
+    await writeFile(file, config(service.#directory, given));
     service.#process = spawn(BINARY, ['--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
     service.#process.once('error', (error) => { service.#log += error.message; });
     service.exited = once(service.#process, 'exit').catch(() => [null, null]);
@@ -94,6 +111,12 @@ export class Service {
     return cameras.find((camera) => camera.name === name);
   }
 
+  /** What ran in a session, in the order in which it was asked for. */
+  async timeline(id) {
+    const { entries } = await this.json(`/api/v1/sessions/${id}/timeline`);
+    return entries;
+  }
+
   /** Waits, by long poll, for a status that is `wanted`. */
   async status(wanted, what) {
     const abort = new AbortController();
@@ -114,6 +137,12 @@ export class Service {
     } finally {
       abort.abort();
     }
+  }
+
+  /** Waits until the newest session is running: not only the first packet has left, it is known. */
+  async running() {
+    const { sessions } = await this.status(({ sessions: all }) => all.at(-1)?.phase === 'running', 'running');
+    return sessions.at(-1);
   }
 
   /** Waits until the camera is observed closed and no session is alive. */

@@ -2,7 +2,8 @@
 // The viewer page as a person uses it: what to press, and what to wait for.
 
 import assert from 'node:assert/strict';
-import { DEADLINE_MS, open, within } from './browser.mjs';
+import { open } from './browser.mjs';
+import { DEADLINE_MS, within } from './deadline.mjs';
 
 /** Counts the presented frames; installed once, before anything is pressed. */
 function countFrames() {
@@ -13,6 +14,18 @@ function countFrames() {
     video.requestVideoFrameCallback(count);
   };
   video.requestVideoFrameCallback(count);
+}
+
+/** Opens the page in `role`, has `act` use it, and sees that the camera is closed after it. */
+export async function viewing(browser, service, role, act, options) {
+  const viewer = await ViewerPage.open(browser, service.address, options);
+  try {
+    await viewer.choose(role);
+    await act(viewer);
+  } finally {
+    await viewer.close();
+  }
+  await service.closed();
 }
 
 export class ViewerPage {
@@ -34,6 +47,34 @@ export class ViewerPage {
   /** `role`: `answerer` (WHEP) or `offerer` (WebSocket). */
   async choose(role) {
     await this.page.locator(`label:has(#role-${role})`).click();
+  }
+
+  /** Makes the browser one that does not have `codec`, as some builds are. */
+  lacks(codec) {
+    return this.page.evaluate((type) => {
+      const { getCapabilities } = RTCRtpReceiver;
+      RTCRtpReceiver.getCapabilities = (kind) => {
+        const { codecs, ...others } = getCapabilities.call(RTCRtpReceiver, kind);
+        return { codecs: codecs.filter(({ mimeType }) => mimeType.toLowerCase() !== type), ...others };
+      };
+    }, `video/${codec}`);
+  }
+
+  /** Keeps the device's description from the browser, so that it cannot connect, until `release`. */
+  hold() {
+    return this.page.evaluate(() => {
+      const { setRemoteDescription } = RTCPeerConnection.prototype;
+      const released = new Promise((resolve) => { window.release = resolve; });
+      RTCPeerConnection.prototype.setRemoteDescription = async function held(description) {
+        await released;
+        RTCPeerConnection.prototype.setRemoteDescription = setRemoteDescription;
+        return setRemoteDescription.call(this, description);
+      };
+    });
+  }
+
+  release() {
+    return this.page.evaluate(() => window.release());
   }
 
   phase(phase) {
