@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Builds the product for the device, into target/cross/aarch64-unknown-linux-gnu/release:
+# Builds the product for the device, into target/cross/aarch64-unknown-linux-gnu/release, and beside it, into `faults`, a build in
+# which tests can plant faults:
 #
 #     cross.sh [CARGO-BUILD-ARGUMENT...]
 #
@@ -50,4 +51,9 @@ export PKG_CONFIG_ALLOW_CROSS=1
 export PKG_CONFIG_SYSROOT_DIR=$sysroot
 export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/aarch64-linux-gnu/pkgconfig:$sysroot/usr/share/pkgconfig"
 cd "$repository"
+# The shipped build last: cargo's own directory is never left with the other one's binaries. What they depend on is built once.
+built="$CARGO_TARGET_DIR/$target"
+cargo build --release --target "$target" --features faults "$@"
+mkdir -p "$built/faults"
+cp "$built/release/"{shutterd,shutterctl,shutter-media} "$built/faults/"
 exec cargo build --release --target "$target" "$@"

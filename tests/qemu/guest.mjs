@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The QEMU device as a test sees it: boot it, run shell scripts in it, read its log, stop it. Must run under in-netns.sh.
+// The QEMU device as a test sees it: boot it, run shell scripts in it, read its log, stop it. Must run under plugged.sh.
 
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
@@ -13,6 +13,9 @@ const images = path.join(repository, 'target/qemu');
 
 /** The device's address on the network of the tests. */
 export const address = '10.77.0.2';
+
+/** QEMU's arguments for a device with a privacy LED; its driver is `modprobe leds-gpio`. */
+export const privacyLed = ['-dtb', path.join(images, 'led.dtb')];
 
 // The agent listens behind a second card whose other end is QEMU's own user network: only the namespace's loopback reaches it.
 const agent = { host: '127.0.0.1', port: 8090 };
@@ -50,19 +53,21 @@ export class Guest {
    * @param {object} [options]
    * @param {string} [options.name] names the serial log; the test file's name unless given
    * @param {string[]} [options.append] more kernel parameters, e.g. `labinit=/usr/lib/systemd/systemd`
-   * @param {string[]} [options.qemu] more QEMU arguments, e.g. a device tree with an LED
+   * @param {string[]} [options.qemu] more QEMU arguments, e.g. `privacyLed`
+   * @param {string} [options.product] the disk with the product: `product`, or `faults` for the build in which faults can be planted
    */
-  constructor({ name = path.basename(process.argv[1] ?? 'guest', '.test.mjs'), append = [], qemu = [] } = {}) {
+  constructor({ name = path.basename(process.argv[1] ?? 'guest', '.test.mjs'), append = [], qemu = [], product = 'product' } = {}) {
     this.serialLog = path.join(images, 'log', `${name}.serial.log`);
     this.append = append;
     this.extraArguments = qemu;
+    this.product = product;
   }
 
   /** Resolves when the device answers. `milliseconds` bounds the whole boot. */
   async boot({ milliseconds = 120_000 } = {}) {
     const tap = process.env.SHUTTERD_TEST_TAP;
-    if (!tap) throw new Error('no test network: run this through tests/qemu/in-netns.sh');
-    for (const file of ['kernel', 'initrd.cpio', 'root.img', 'product.img']) {
+    if (!tap) throw new Error('no test network: run this through tests/qemu/plugged.sh');
+    for (const file of ['kernel', 'initrd.cpio', 'root.img', `${this.product}.img`]) {
       if (!existsSync(path.join(images, file))) throw new Error(`target/qemu/${file} is missing: run \`make image\``);
     }
     mkdirSync(path.dirname(this.serialLog), { recursive: true });
@@ -101,7 +106,7 @@ export class Guest {
       '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio',
       '-kernel', path.join(images, 'kernel'), '-initrd', path.join(images, 'initrd.cpio'),
       '-append', [...kernelParameters, ...this.append].join(' '),
-      ...disk('root'), ...disk('product'),
+      ...disk('root'), ...disk(this.product),
       '-netdev', `tap,id=net,ifname=${tap},script=no,downscript=no`,
       '-device', 'virtio-net-pci,netdev=net,mac=52:54:00:77:00:02,romfile=',
       // The agent finds its card by this address.

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Makes the arm64 device that QEMU boots, in target/qemu: kernel, initrd.cpio, root.img, product.img.
+# Makes the arm64 device that QEMU boots, in target/qemu: kernel, initrd.cpio, root.img, product.img; faults.img, to be plugged in
+# for product.img, with the build in which faults can be planted; and led.dtb, the device's tree with a privacy LED on a pin that
+# leads nowhere.
 #
-# Each part is made again only when what goes into it has changed; after a change of a binary that is product.img alone.
+# Each part is made again only when what goes into it has changed; after a change of a binary that is the product's disks alone.
 # The product is what `cross.sh` left in its target directory. Without it the device boots all the same, with no shutterd in it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -66,9 +68,21 @@ make_initrd() {
     mv "$out/initrd.cpio.new" "$out/initrd.cpio"
 }
 
+# The tree that QEMU would give to the guest (so the same processors and memory as in guest.mjs), and an LED.
+make_led_tree() {
+    local tree="$out/led.dtb.new" gpio
+    qemu-system-aarch64 -M "virt,dumpdtb=$tree" -cpu cortex-a53 -smp 2 -m 1024 -nodefaults -display none
+    gpio=$(fdtget -t u "$tree" /pl061@9030000 phandle)
+    fdtput -p -t s "$tree" /leds compatible gpio-leds
+    fdtput -p -t s "$tree" /leds/camera label camera:green:privacy
+    fdtput -t s "$tree" /leds/camera linux,default-trigger none
+    fdtput -t u "$tree" /leds/camera gpios "$gpio" 0 0
+    mv "$tree" "$out/led.dtb"
+}
+
 product_files() {
+    local binaries=$1 binary
     find "$here/guest" "$here/shutterd.toml" "$repository/pipelines" -type f 2>/dev/null | sort
-    local binary
     for binary in shutterd shutterctl shutter-media; do
         if [ -f "$binaries/$binary" ]; then printf '%s\n' "$binaries/$binary"; fi
     done
@@ -85,8 +99,9 @@ check_libraries() {
     done
 }
 
+# make_product NAME BINARIES
 make_product() {
-    local stage="$out/product.tree" file
+    local image="$out/$1.img" stage="$out/$1.tree" binaries=$2 file
     rm -rf "$stage"
     mkdir -p "$stage"
     while read -r file; do
@@ -98,11 +113,17 @@ make_product() {
             "$binaries"/shutter-media) check_libraries "$file"; install -D -m 755 "$file" "$stage/usr/libexec/shutterd/shutter-media" ;;
             "$binaries"/*) check_libraries "$file"; install -D -m 755 "$file" "$stage/usr/bin/${file##*/}" ;;
         esac
-    done < <(product_files)
-    rm -f "$out/product.img.new"
-    truncate -s "$(($(du -sm --apparent-size "$stage" | cut -f1) * 5 / 4 + 8))M" "$out/product.img.new"
-    mke2fs -q -F -t ext4 -L testbed-product -O '^has_journal' -m 0 -d "$stage" "$out/product.img.new"
-    mv "$out/product.img.new" "$out/product.img"
+    done < <(product_files "$binaries")
+    rm -f "$image.new"
+    truncate -s "$(($(du -sm --apparent-size "$stage" | cut -f1) * 5 / 4 + 8))M" "$image.new"
+    mke2fs -q -F -t ext4 -L testbed-product -O '^has_journal' -m 0 -d "$stage" "$image.new"
+    mv "$image.new" "$image"
+}
+
+product_disk() {
+    local files
+    mapfile -t files < <(product_files "$2")
+    make_part "$out/$1.img" "$(hash_of "${files[@]}" "$0" "$out/root.img.stamp")" make_product "$@"
 }
 
 "$here/packages.sh"
@@ -118,5 +139,6 @@ make_part "$out/kernel" "$(hash_of "$out/kernel.tree.stamp")" make_kernel
 make_part "$out/initrd.cpio" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$0" "$here/guest/initrd-init")" make_initrd
 make_part "$out/root.img" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$here/root-disk.sh")" \
     "$here/root-disk.sh" "$out/userspace.tree" "$out/kernel.tree" "$out/root.img"
-mapfile -t product < <(product_files)
-make_part "$out/product.img" "$(hash_of "${product[@]}" "$0" "$out/root.img.stamp")" make_product
+make_part "$out/led.dtb" "$(hash_of "$0" "$(command -v qemu-system-aarch64)")" make_led_tree
+product_disk product "$binaries"
+product_disk faults "${binaries%/*}/faults"

@@ -12,6 +12,7 @@ emulators=(qemu-system-arm qemu-user-static)
 tools=(
     mmdebstrap debian-archive-keyring   # unpacks the arm64 packages, with their signatures checked
     e2fsprogs cpio kmod binutils        # disks, initrd, module dependencies, readelf
+    device-tree-compiler                # the device tree with an LED
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross pkg-config ca-certificates
     iproute2 util-linux                 # the namespace of the tests
     chromium                            # the viewer

@@ -3,26 +3,14 @@
 // Both roles and both codecs against the device's camera, and several viewers of one camera.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launchChromium } from './chromium.mjs';
-import { Guest } from './guest.mjs';
-import { api, bootService, closed, foreignOpen } from './service.mjs';
-import { Viewer } from './viewer.mjs';
+import { api, closed, foreignOpen, processes } from './service.mjs';
+import { stand } from './stand.mjs';
 
 // As in shutterd.toml.
 const size = { width: 320, height: 180 };
-const guest = new Guest();
-let browser;
-
-before(async () => {
-  await bootService(guest);
-  browser = await launchChromium();
-});
-after(async () => {
-  await browser?.close();
-  await guest.stop();
-});
+const { guest, viewer, another } = stand();
 
 const requested = { cause: { kind: 'requested', by: 'viewer' }, unclean: [], held: [] };
 
@@ -38,7 +26,6 @@ async function telling(work) {
 for (const role of ['whep', 'websocket']) {
   for (const codec of ['h264', 'vp8']) {
     test(`${role}, ${codec}: the camera's moving picture arrives, and the end closes the camera`, async () => {
-      const viewer = await Viewer.open(browser);
       await telling(viewer.start(role, codec));
       const times = await telling(viewer.frames(10));
       const picture = await viewer.picture();
@@ -55,13 +42,24 @@ for (const role of ['whep', 'websocket']) {
       await foreignOpen(guest);
       console.log(`${role} ${codec}: description ${Math.round(times.toDescription)} ms, first frame ` +
         `${Math.round(times.toFirstFrame)} ms, end ${Math.round(took)} ms, ${picture.changed} pixels moved`);
-      await viewer.close();
     });
   }
 }
 
+test('shutterctl shows the nineteen steps of a session, and what each process takes is said', async () => {
+  await viewer.start('websocket');
+  await viewer.frames(10);
+  const memory = (await processes(guest)).map(({ name, memory: pss }) => `${name} ${(pss / 1024).toFixed(1)} MiB`);
+  await viewer.stop();
+  const { code, stdout } = await guest.run('shutterctl timeline last');
+  assert.equal(code, 0);
+  const rows = stdout.split('\n').filter((line) => /^ *\d+ +[a-z-]+ .* done\b/.test(line));
+  assert.equal(rows.length, 19, stdout);
+  console.log(`${stdout}\nproportional memory while one watches: ${memory.join(', ')}`);
+});
+
 test('three viewers share the camera; it closes with the last', async () => {
-  const [first, second, third] = await Promise.all([1, 2, 3].map(() => Viewer.open(browser)));
+  const [first, second, third] = [viewer, await another(), await another()];
   await Promise.all([telling(first.start('whep')), telling(second.start('websocket'))]);
   await Promise.all([telling(first.frames(10)), telling(second.frames(10))]);
   await telling(third.start('whep'));
@@ -80,5 +78,5 @@ test('three viewers share the camera; it closes with the last', async () => {
   assert.deepEqual(await guest.cameraHolders(), []);
   await closed(guest);
   await foreignOpen(guest);
-  await Promise.all([first, second, third].map((viewer) => viewer.close()));
+  await Promise.all([second, third].map((one) => one.close()));
 });

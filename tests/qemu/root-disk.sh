@@ -35,7 +35,7 @@ data=(usr/share/alsa etc/os-release etc/ld.so.conf etc/ld.so.conf.d usr/lib/os-r
 # Loaded by the guest's init or by a test; dependencies are added.
 modules=(
     virtio_net virtio_rng vivid snd-aloop uinput evdev leds-gpio ledtrig-camera sch_netem
-    dummy_hcd libcomposite usb_f_uvc uvcvideo
+    dummy_hcd libcomposite usb_f_uvc uvcvideo loop
 )
 
 # One line per library name: "name path", for every shared object of the tree.

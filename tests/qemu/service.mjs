@@ -4,16 +4,14 @@
 
 import assert from 'node:assert/strict';
 
-import { Guest, address, cameraHolders } from './guest.mjs';
+import { address, cameraHolders } from './guest.mjs';
 
 export const origin = `http://${address}:8787`;
-export const controlSocket = '/run/shutterd/control.sock';
 
 /** Boots the device; resolves when shutterd answers over the network that a viewer uses. */
-export async function bootService(guest = new Guest()) {
+export async function bootService(guest) {
   await guest.boot();
   await ready(guest);
-  return guest;
 }
 
 export async function ready(guest, milliseconds = 60_000) {
@@ -29,6 +27,17 @@ export async function api(path) {
   return JSON.parse(body);
 }
 
+/** Resolves with the camera as the service has it, when `is` says yes to it. */
+export async function cameraWhen(guest, is, milliseconds = 40_000) {
+  const deadline = Date.now() + milliseconds;
+  let { serial, cameras } = await api('cameras');
+  while (!is(cameras[0])) {
+    assert.ok(Date.now() < deadline, `the camera is ${JSON.stringify(cameras[0])}\n${await guest.log()}`);
+    ({ serial, cameras } = await api(`cameras?after=${serial}`));
+  }
+  return cameras[0];
+}
+
 /** Resolves with the session when it has ended, and with it whatever the service owed. */
 export async function ended(id, milliseconds = 30_000) {
   const deadline = Date.now() + milliseconds;
@@ -40,11 +49,15 @@ export async function ended(id, milliseconds = 30_000) {
   return session;
 }
 
+/** The product's promise in milliseconds: stop asked to camera observed closed, a kill included. */
+export const promised = 4200;
+
 /** Milliseconds from the first end step being asked for until the camera was observed closed, as the service has it. */
 export async function closingTime(id) {
   const { entries } = await api(`sessions/${id}/timeline`);
   const end = entries.filter(({ table }) => table === 'end');
-  const close = end.find(({ step }) => step === 'close-camera');
+  // After a kill it is looked at once more: the last look counts.
+  const close = end.findLast(({ step }) => step === 'close-camera');
   assert.equal(close?.result, 'done', JSON.stringify(end));
   return close.ended_ms - Math.min(...end.map(({ asked_ms }) => asked_ms));
 }
@@ -104,8 +117,8 @@ export async function processesWhen(guest, settled, milliseconds = 30_000) {
 /** The daemon and its two spare workers, nothing else. */
 export const idle = (list) => list.map(({ name }) => name).sort().join() === 'camera,peer,shutterd';
 
-export function median(numbers) {
+/** The value that `share` (0 to 1) of the numbers do not exceed. */
+export function quantile(numbers, share) {
   const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }

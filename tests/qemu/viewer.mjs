@@ -16,13 +16,17 @@ function installWatch() {
     for (const check of [...watch.waiting]) check();
   };
 
-  // The one way to wait here: looked at again whenever something was noted, and once a frame.
+  // The one way to wait here: looked at again whenever something was noted; a frame is noted, too.
   const until = (what, condition, milliseconds) => new Promise((resolve, reject) => {
     const { waiting, state } = watch;
     const late = setTimeout(() => done(reject, new Error(`no ${what} in ${milliseconds} ms: ${JSON.stringify(state())}`)), milliseconds);
     const check = () => {
-      if (watch.failure) done(reject, new Error(watch.failure));
-      else if (condition()) done(resolve);
+      try {
+        if (watch.failure) throw new Error(watch.failure);
+        if (condition()) done(resolve);
+      } catch (error) {
+        done(reject, error);
+      }
     };
     const done = (settle, value) => {
       clearTimeout(late);
@@ -112,7 +116,7 @@ function installWatch() {
     socket.onclose = () => before.then(() => { mine.socketClosed = true; if (mine === watch) note({}); });
     await until('answer', () => mine.described || mine.problem || mine.outcome || mine.socketClosed, 20_000);
     if (mine.problem) return { status: mine.problem.status, problem: mine.problem };
-    if (!mine.described) throw new Error(`no offer: ${JSON.stringify(mine.outcome)}`);
+    if (!mine.described) return { outcome: mine.outcome };
     return { session: mine.session };
   };
 
@@ -124,11 +128,10 @@ function installWatch() {
   /** Resolves when `more` frames have been shown since now, or since the session began. */
   globalThis.framesShown = async (more, since, milliseconds) => {
     const from = since === 'now' ? watch.frames : 0;
-    const over = () => watch.outcome && new Error(`the session ended: ${JSON.stringify(watch.outcome)}`);
     await until(`${more} frames`, () => {
-      if (watch.frames >= from + more) return true;
-      if (over()) throw over();
-      return false;
+      const enough = watch.frames >= from + more;
+      if (!enough && watch.outcome) throw new Error(`the session ended: ${JSON.stringify(watch.outcome)}`);
+      return enough;
     }, milliseconds);
     return { toDescription: watch.described - watch.asked, toFirstFrame: watch.firstFrame - watch.asked };
   };
@@ -190,22 +193,25 @@ function installWatch() {
 export class Viewer {
   #page;
 
-  static async open(browser) {
-    const viewer = new Viewer();
-    viewer.#page = await browser.newPage();
-    await viewer.#page.goto(origin); // the service's own origin: no other page may ask it
-    await viewer.#page.evaluate(installWatch);
-    return viewer;
+  /** A page of its own, in place of the one it had. */
+  async open(browser) {
+    await this.#page?.close();
+    this.#page = await browser.newPage();
+    await this.#page.goto(origin); // the service's own origin: no other page may ask it
+    await this.#page.evaluate(installWatch);
   }
 
-  /** Starts a session. Resolves with `{session}` when the device has answered or offered, or with `{status, problem}`. */
+  /**
+   * Starts a session. Resolves with `{session}` when the device has answered or offered, with `{status, problem}` when it
+   * refuses, or with `{outcome}` when the session ended before the device had offered.
+   */
   attempt(role, codec = 'h264') {
-    return this.#page.evaluate(([r, c]) => startWatching(r, c), [role, codec]); // eslint-disable-line no-undef
+    return this.#page.evaluate(([r, c]) => startWatching(r, c), [role, codec]);
   }
 
   async start(role, codec = 'h264') {
-    const { session, status, problem } = await this.attempt(role, codec);
-    assert.ok(session, `refused with ${status}: ${JSON.stringify(problem)}`);
+    const { session, status, ...why } = await this.attempt(role, codec);
+    assert.ok(session, `refused with ${status}: ${JSON.stringify(why)}`);
     return session;
   }
 
