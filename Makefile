@@ -14,7 +14,7 @@ BUILD_PACKAGES := pkg-config gcc libc6-dev ca-certificates \
 	libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
 RUN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-x
-TEST_PACKAGES := chromium fonts-dejavu-core gstreamer1.0-tools binutils nodejs npm procps
+TEST_PACKAGES := chromium fonts-dejavu-core gstreamer1.0-tools binutils iproute2 nodejs npm procps
 LINT_PACKAGES := shellcheck
 
 .PHONY: help
@@ -42,37 +42,103 @@ run: packages-build  ## Build and start the service; its log names the address o
 	cargo build --release
 	@mkdir -p target/run
 	@{ echo '[http]'; echo 'listen = "$(LISTEN)"'; \
-	   echo '[control]'; echo 'socket = "target/run/control.sock"'; \
-	   echo '[media]'; echo 'pipelines = ["pipelines"]'; \
+	   echo '[control]'; echo 'socket = "$(CURDIR)/target/run/control.sock"'; \
+	   echo '[journal]'; echo 'directory = "$(CURDIR)/target/run/journal"'; \
+	   echo '[media]'; echo 'pipelines = ["$(CURDIR)/pipelines"]'; \
 	   echo '[[camera]]'; echo 'name = "head"'; \
 	   if [ -n '$(CAMERA)' ]; then echo 'device = "$(CAMERA)"'; echo 'board = "v4l2-software"'; \
 	   else echo 'board = "demo"'; fi; } > target/run/shutterd.toml
 	target/release/shutterd --config target/run/shutterd.toml
 
-.PHONY: test test-rust test-browser
-test: test-rust mutants test-browser test-qemu  ## Every test, the QEMU device included
+.PHONY: test test-rust test-browser test-network test-peers
+test: test-rust mutants test-browser test-network test-peers test-link faults soak test-qemu  ## Every test, the QEMU device included
 
 test-rust: packages-test
-	cargo test --all-targets
+	cargo test --all-targets --no-fail-fast
+
+# The binaries as the tests' build has them: another would build every dependency once more.
+BINARIES := cargo test --no-run --quiet --test operating
 
 test-browser: packages-test tests/browser/node_modules/.package-lock.json
-	cargo build
+	$(BINARIES)
 	cd tests/browser && node --test --test-concurrency=1
+
+# A network that can be lost: device and viewer in a namespace each.
+test-network: packages-test tests/browser/node_modules/.package-lock.json
+	$(BINARIES)
+	CHROMIUM=tests/network/chromium.sh tests/in-netns.sh tests/network/cabled.sh \
+		node --test --test-concurrency=1 tests/network/*.test.mjs
+
+# Other implementations of WebRTC: a package of its own, built beside the product.
+PEERS := --locked --manifest-path tests/peers/Cargo.toml --target-dir target/peers
+
+test-peers: packages-test
+	$(BINARIES)
+	cargo build $(PEERS)
+	cd tests/peers && node --test --test-concurrency=1
+
+# The path of `make bench-link`, a package of its own too: it has figures that others stand on.
+LINK := --locked --manifest-path bench/link/Cargo.toml --target-dir target/link
+# In a network of its own; where only root may make one, a user namespace may do.
+OWN_NETWORK := unshare $(if $(filter-out 0,$(shell id -u)),--user --map-root-user) --net
+
+test-link: packages-build
+	cargo test $(LINK) --bins
+	@if [ -w /dev/net/tun ] && $(OWN_NETWORK) true; then $(OWN_NETWORK) cargo test $(LINK) --test path -- --nocapture; \
+	else echo 'SKIPPED: the path needs a network namespace and /dev/net/tun; run it as root' >&2; fi
+
+# Beside the peer: a package of its own too, from the registry and for measuring alone.
+BENCH := --locked --manifest-path bench/Cargo.toml --target-dir target/bench
+
+.PHONY: bench
+bench: packages-test tests/browser/node_modules/.package-lock.json  ## Measure beside GStreamer's WHEP server: QUICK=1 in brief, README=1 into README
+	cargo build --release
+	cargo build --release $(BENCH)
+	node bench/bench.mjs
+
+.PHONY: bench-link
+bench-link: packages-test tests/browser/node_modules/.package-lock.json  ## The same over a path that loses, delays and narrows: QUICK=1 in brief
+	cargo build --release
+	cargo build --release $(BENCH)
+	cargo build --release $(LINK)
+	$(OWN_NETWORK) node bench/link.mjs
+
+.PHONY: bench-scale
+bench-scale: packages-test tests/browser/node_modules/.package-lock.json  ## The same with 1 to 32 viewers, and beyond the cap: QUICK=1 in brief
+	cargo build --release
+	cargo build --release $(BENCH)
+	node bench/scale.mjs
 
 tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
 	cd tests/browser && npm ci --no-audit --no-fund
 	touch $@
 
+.PHONY: faults
+faults: packages-test  ## Disturb a session at each of its steps, in each way, alone and beside another viewer
+	cargo test --features faults --test faults -- --nocapture --test-threads=3
+
+# A figure that README names comes from `make soak CYCLES=10000`.
+CYCLES ?= 1000
+
+.PHONY: soak
+soak: packages-test  ## Session after session: nothing stays open, nothing fails, nothing grows
+	CYCLES=$(CYCLES) cargo test --test soak -- --nocapture
+
 .PHONY: mutants
-mutants: packages-build  ## Plant faults in the lifecycle machine; each must be caught
+mutants: packages-build  ## Plant faults in the lifecycle, its driver and the camera's release; each must be caught
 	tests/mutants.sh
 
 .PHONY: lint
 lint: packages-lint packages-test target/tools/bin/cargo-deny  ## Formatting, clippy, licences, scripts, the page
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	cargo fmt --check --manifest-path tests/peers/Cargo.toml
+	cargo clippy $(PEERS) -- -D warnings
+	cargo fmt --check --manifest-path bench/Cargo.toml
+	cargo fmt --check --manifest-path bench/link/Cargo.toml
+	cargo clippy $(LINK) --all-targets -- -D warnings
 	target/tools/bin/cargo-deny --log-level error check bans licenses sources
-	shellcheck packages.sh .ci/run tests/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,init,initrd-init,service}
+	shellcheck packages.sh .ci/run bench/link/*.sh tests/*.sh tests/network/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,init,initrd-init,service}
 	node tests/browser/lint.mjs
 
 # Advisories are left out: their database is not in any package registry.
