@@ -22,6 +22,8 @@ mod leftovers;
 mod liveness;
 #[path = "media/peer.rs"]
 mod peer;
+#[path = "media/rates.rs"]
+mod rates;
 #[path = "media/refusals.rs"]
 mod refusals;
 #[path = "media/soon.rs"]

@@ -5,6 +5,7 @@ use sdp_types::{Media, Session};
 
 use super::codec::{OfferedCodec, Video, video_of};
 use crate::lifecycle::{Fault, FaultCode};
+use crate::wire::{Extensions, PLAYOUT_DELAY, TRANSPORT_CC};
 
 /// The longest text that is read, bytes. Browsers send 5 to 10 thousand.
 pub const MAX_LEN: usize = 64 * 1024;
@@ -14,6 +15,7 @@ pub const MAX_LEN: usize = 64 * 1024;
 pub struct Offer {
     common: Description,
     pub(super) video: Video,
+    extensions: Extensions,
     has_data_channel: bool,
 }
 
@@ -42,10 +44,11 @@ impl Offer {
     pub fn parse(text: &str) -> Result<Offer, Fault> {
         let session = session(text)?;
         let common = Description::new(text, &session, "offered")?;
-        let video = video_of(&session.medias[common.video_mline]);
+        let section = &session.medias[common.video_mline];
+        let (video, extensions) = (video_of(section), extensions_of(section));
         let channel = |m: &Media| m.media == "application" && m.fmt == "webrtc-datachannel";
         let has_data_channel = session.medias.iter().any(|m| channel(m) && is_used(m));
-        Ok(Offer { common, video, has_data_channel })
+        Ok(Offer { common, video, extensions, has_data_channel })
     }
 
     /// The text as it came.
@@ -61,6 +64,11 @@ impl Offer {
     /// What the viewer offers of the codecs that we know, in the viewer's order.
     pub fn video_codecs(&self) -> &[OfferedCodec] {
         &self.video.codecs
+    }
+
+    /// The numbers that the viewer gives to the header extensions that we know.
+    pub fn extensions(&self) -> Extensions {
+        self.extensions
     }
 
     /// Whether it asks for a data channel.
@@ -199,6 +207,20 @@ fn direction(media: &Media, session: &Session) -> &'static str {
 
 fn value<'a>(media: &'a Media, name: &'a str) -> Option<&'a str> {
     media.get_first_attribute_value(name).flatten()
+}
+
+/// What `a=extmap:` of a section says (RFC 8285): a number, perhaps a direction, and what it is.
+fn extensions_of(media: &Media) -> Extensions {
+    let number = |uri: &str| {
+        media.get_attribute_values("extmap").flatten().find_map(|value| {
+            let (number, what) = value.split_once(' ')?;
+            let number = number.split('/').next()?.parse().ok()?;
+            let is_it = what.split(' ').next() == Some(uri);
+            // Larger ones need a header of two bytes, which not every receiver takes.
+            (is_it && (1..=14).contains(&number)).then_some(number)
+        })
+    };
+    Extensions { transport_cc: number(TRANSPORT_CC), playout_delay: number(PLAYOUT_DELAY) }
 }
 
 /// A text of [`MAX_LEN`] has far fewer sections than this has numbers.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Answer, Fragment, MAX_LEN, Offer, parse_candidate};
 use crate::lifecycle::FaultCode;
-use crate::wire::Codec;
+use crate::wire::{Codec, Extensions, PLAYOUT_DELAY};
 
 const HEAD: &str = "v=0\r\no=- 4962303333179871723 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
 const CREDENTIALS: &str = "a=ice-ufrag:zLrk\r\na=ice-pwd:vyBt2nQXb5tQ0PxSGWJ6nFRK\r\n\
@@ -94,6 +94,28 @@ fn chromium_gets_constrained_baseline_in_mode_1() {
     // No High in the offer: the camera's second codec is taken.
     assert_eq!(offer.choose(&Codec::ALL, Some("64001f")).unwrap().codec, Codec::Vp8);
     assert_eq!(offer.as_str(), chromium());
+}
+
+#[test]
+fn header_extensions_are_read_under_the_viewers_numbers() {
+    let of = |offer: &str| Offer::parse(offer).unwrap().extensions();
+    let chromium = chromium();
+    assert_eq!(of(&chromium), Extensions { transport_cc: Some(4), playout_delay: None });
+    let said =
+        |line: &str| of(&chromium.replacen("a=mid:0\r\n", &format!("a=mid:0\r\n{line}\r\n"), 1));
+    assert_eq!(said(&format!("a=extmap:5 {PLAYOUT_DELAY}")).playout_delay, Some(5));
+    assert_eq!(said(&format!("a=extmap:14/recvonly {PLAYOUT_DELAY} x")).playout_delay, Some(14));
+    // A number that a header of one byte cannot have, and what is no number.
+    for wrong in ["0", "15", "256", "-1", "x", "", "5 "] {
+        assert_eq!(
+            said(&format!("a=extmap:{wrong} {PLAYOUT_DELAY}")).playout_delay,
+            None,
+            "{wrong}"
+        );
+    }
+    assert_eq!(said("a=extmap:5").playout_delay, None);
+    // Another section's are not the video's.
+    assert_eq!(of(&firefox()), Extensions::default());
 }
 
 #[test]

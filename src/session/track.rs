@@ -5,10 +5,13 @@ use super::Negotiation;
 use super::camera::Camera;
 use crate::config;
 use crate::lifecycle::{Fault, FaultCode};
-use crate::wire::{Codec, Promise, VideoTrack};
+use crate::wire::{Codec, Extensions, Promise, VideoTrack};
 
 /// The payload type of our video when we offer.
 const OFFERED_PAYLOAD: u8 = 96;
+
+/// The numbers of our header extensions when we offer.
+const OFFERED_EXTENSIONS: Extensions = Extensions { transport_cc: Some(1), playout_delay: Some(2) };
 
 /// The codec of this session: what the camera encodes now, if the viewer takes it; otherwise the
 /// board's first that the viewer takes.
@@ -29,6 +32,8 @@ pub(super) fn choose(camera: &Camera, negotiation: &Negotiation) -> Result<Video
                 payload: chosen.payload,
                 profile_level_id: chosen.profile_level_id,
                 promise,
+                bitrate: config.bitrate,
+                extensions: offer.extensions(),
             })
         }
         Negotiation::DeviceOffers(takes) => codecs
@@ -39,6 +44,8 @@ pub(super) fn choose(camera: &Camera, negotiation: &Negotiation) -> Result<Video
                 payload: OFFERED_PAYLOAD,
                 profile_level_id: None,
                 promise: promise(config, codec),
+                bitrate: config.bitrate,
+                extensions: OFFERED_EXTENSIONS,
             })
             .ok_or_else(|| {
                 let names = |list: &[Codec]| {

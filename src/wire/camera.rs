@@ -30,6 +30,8 @@ pub enum CameraCommand {
         device: Option<PathBuf>,
         /// What the text encodes to.
         codec: Codec,
+        /// What the text was filled in with.
+        whole: Whole,
     },
     /// `create-source`: PAUSED, PLAYING; done when the first encoded frame is seen.
     CreateSource,
@@ -50,6 +52,20 @@ pub enum CameraCommand {
     AwaitCaptureStopped,
     /// `close-camera`: NULL, pipeline dropped. The worker ends after its report.
     CloseCamera,
+}
+
+/// The picture that is configured, and what is never exceeded: a path that takes less gets less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Whole {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Pictures per second.
+    pub framerate: u32,
+    /// Bits per second.
+    pub bitrate: u32,
 }
 
 /// What a camera worker reports unasked.

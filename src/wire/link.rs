@@ -17,6 +17,10 @@ pub const HEADER_LEN: usize = 16;
 /// taken for corrupt, before any memory is reserved for it.
 pub const MAX_PAYLOAD: usize = 16 << 20;
 
+/// The lowest rate that is said of a path, bits per second, and that an encoder is asked for, unless it
+/// is configured for less: below, no picture is worth looking at.
+pub const LEAST_BITRATE: u32 = 80_000;
+
 const FLAG_KEYFRAME: u8 = 1;
 
 /// What a frame on the link is.

@@ -21,7 +21,10 @@ pub mod peer;
 pub mod planted;
 pub mod socket;
 
-pub use camera::{CameraCommand, CameraFact};
+pub use camera::{CameraCommand, CameraFact, Whole};
 pub use codec::Codec;
 pub use control::{Reply, Report, Request, SessionId};
-pub use peer::{Candidate, Connection, PeerCommand, PeerFact, Promise, VideoTrack, ViewerStats};
+pub use peer::{
+    Candidate, Connection, Extensions, PLAYOUT_DELAY, PeerCommand, PeerFact, Promise, TRANSPORT_CC,
+    VideoTrack, ViewerStats,
+};

@@ -135,7 +135,29 @@ pub struct VideoTrack {
     pub profile_level_id: Option<String>,
     /// What the description says of the stream when the camera has not run yet.
     pub promise: Option<Promise>,
+    /// Bits per second of the stream at its best.
+    pub bitrate: u32,
+    /// The header extensions that both sides have.
+    pub extensions: Extensions,
 }
+
+/// Header extensions of RTP (RFC 8285) that a stream may have: the number of each, from 1 to 14, as
+/// the offer says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Extensions {
+    /// [`TRANSPORT_CC`]: packets are numbered, and the viewer says when each of them came.
+    pub transport_cc: Option<u8>,
+    /// [`PLAYOUT_DELAY`]: the viewer is asked to show each picture at once.
+    pub playout_delay: Option<u8>,
+}
+
+/// What the extension for transport-wide congestion control is called in a description.
+pub const TRANSPORT_CC: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/// What the extension that bounds how long pictures are kept back is called in a description.
+pub const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 
 /// What the pipeline file promises of its stream, for descriptions written before the camera runs
 /// (`camera-opens = "after-connected"`).
@@ -243,4 +265,7 @@ pub struct ViewerStats {
     pub packets_lost: i64,
     /// Round trip by the viewer's receiver reports, milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// What the viewer's path takes, bits per second, as estimated from what the viewer reports;
+    /// absent where it reports nothing of the kind.
+    pub path_bitrate: Option<u32>,
 }

@@ -6,11 +6,12 @@ use std::time::Instant;
 use shutterd::lifecycle::Role;
 use shutterd::wire::socket::link_pair;
 use shutterd::wire::{
-    CameraCommand, Codec, PeerCommand as P, Promise, Reply, SessionId, VideoTrack, ViewerStats,
+    CameraCommand, Codec, Extensions, PeerCommand as P, Promise, Reply, SessionId, VideoTrack,
+    ViewerStats,
 };
 
 use crate::viewer::{Sight, Viewer};
-use crate::worker::{CameraWorker, LinkEnd, PeerWorker, open_camera};
+use crate::worker::{BITRATE, CameraWorker, LinkEnd, PeerWorker, open_camera};
 
 pub(crate) const S: SessionId = SessionId(0x5e55);
 
@@ -28,9 +29,25 @@ fn sdp(reply: Reply) -> String {
 }
 
 pub(crate) fn track(codec: Codec, promise: Option<Promise>) -> P {
-    let profile_level_id = (codec == Codec::H264).then(|| "42e01f".to_owned());
-    let video = VideoTrack { codec, payload: 108, profile_level_id, promise };
-    P::AddTracks { session: S, video }
+    let profile = (codec == Codec::H264).then_some("42e01f");
+    P::AddTracks { session: S, video: video(codec, 108, profile, promise) }
+}
+
+/// A track whose packets are numbered for congestion control.
+pub(crate) fn video(
+    codec: Codec,
+    payload: u8,
+    profile: Option<&str>,
+    promise: Option<Promise>,
+) -> VideoTrack {
+    VideoTrack {
+        codec,
+        payload,
+        profile_level_id: profile.map(str::to_owned),
+        promise,
+        bitrate: BITRATE,
+        extensions: Extensions { transport_cc: Some(3), playout_delay: None },
+    }
 }
 
 pub(crate) async fn open(codec: Codec) -> CameraWorker {

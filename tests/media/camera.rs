@@ -9,7 +9,7 @@ use shutterd::wire::link::Kind;
 use shutterd::wire::socket::link_pair;
 use shutterd::wire::{CameraCommand as C, CameraFact, Codec, Reply, SessionId};
 
-use crate::worker::{CameraWorker, LinkEnd, is_keyframe, open_camera};
+use crate::worker::{CameraWorker, LinkEnd, WHOLE, is_keyframe, open_camera};
 
 const A: SessionId = SessionId(0xa);
 const B: SessionId = SessionId(0xb);
@@ -146,7 +146,14 @@ async fn a_link_that_ends_is_reported_and_the_camera_goes_on() {
 async fn teardown_overtakes_a_source_that_delivers_nothing() {
     let mut camera = CameraWorker::camera();
     let launch = "videotestsrc name=camera is-live=true ! valve drop=true ! x264enc name=encoder";
-    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
+    camera
+        .call(C::OpenCamera {
+            launch: launch.into(),
+            device: None,
+            codec: Codec::H264,
+            whole: WHOLE,
+        })
+        .await;
     let create = camera.send(C::CreateSource).await;
     let destroy = camera.send(C::DestroySource).await;
     camera.result(destroy).await.unwrap();
@@ -168,7 +175,14 @@ async fn an_error_while_running_is_a_fact_with_a_code() {
     let mut camera = CameraWorker::camera();
     let launch = "videotestsrc name=camera is-live=true num-buffers=40 \
                   ! x264enc name=encoder tune=zerolatency speed-preset=ultrafast";
-    camera.call(C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 }).await;
+    camera
+        .call(C::OpenCamera {
+            launch: launch.into(),
+            device: None,
+            codec: Codec::H264,
+            whole: WHOLE,
+        })
+        .await;
     camera.call(C::CreateSource).await;
     let failed = |fact: &CameraFact| match fact {
         CameraFact::Failed(fault) => Some(fault.clone()),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use shutterd::lifecycle::Role;
 use shutterd::wire::{CameraCommand as C, Codec, PeerCommand as P, SessionId};
 
-use crate::worker::{CameraWorker, PeerWorker, Worker, open_camera, soon};
+use crate::worker::{CameraWorker, PeerWorker, WHOLE, Worker, open_camera, soon};
 
 async fn gone<A: serde::Serialize, B: serde::de::DeserializeOwned + std::fmt::Debug>(
     mut worker: Worker<A, B>,
@@ -54,7 +54,7 @@ async fn a_camera_worker_ends_while_a_state_change_is_stuck() {
         fifo.display()
     );
     let mut camera = CameraWorker::camera();
-    camera.call(C::OpenCamera { launch, device: None, codec: Codec::H264 }).await;
+    camera.call(C::OpenCamera { launch, device: None, codec: Codec::H264, whole: WHOLE }).await;
     let create = camera.send(C::CreateSource).await;
     // Once it has taken a byte, it is inside a read for more.
     let write = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;

@@ -4,8 +4,9 @@
 use std::time::Instant;
 
 use shutterd::lifecycle::Role;
-use shutterd::wire::{Codec, PeerCommand as P, Promise, SessionId, VideoTrack};
+use shutterd::wire::{Codec, PeerCommand as P, Promise, SessionId};
 
+use crate::call::video;
 use crate::worker::PeerWorker;
 
 /// How many sockets of UDP and TCP a process has.
@@ -34,7 +35,7 @@ async fn a_worker_carries_several_sessions_and_ends_after_the_last() {
     let sessions = [SessionId(1), SessionId(2)];
     for session in sessions {
         let promise = Some(Promise { profile_level_id: None });
-        let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
+        let video = video(Codec::H264, 96, None, promise);
         let asked = Instant::now();
         peer.call(P::CreatePeer { session, role: Role::Offerer, ice_servers: Vec::new() }).await;
         eprintln!("measured: create-peer, warm {:?}", asked.elapsed());
@@ -67,7 +68,7 @@ async fn sessions_leave_nothing_behind() {
         let session = SessionId(n);
         peer.call(create(session)).await;
         let promise = Some(Promise { profile_level_id: None });
-        let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
+        let video = video(Codec::H264, 96, None, promise);
         peer.call(P::AddTracks { session, video }).await;
         peer.call(P::CreateDataChannel { session }).await;
         peer.call(P::CreateOffer { session }).await;

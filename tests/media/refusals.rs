@@ -7,14 +7,15 @@ use shutterd::wire::link::Kind;
 use shutterd::wire::socket::link_pair;
 use shutterd::wire::{
     CameraCommand as C, Candidate, Codec, PeerCommand as P, PeerFact, Promise, SessionId,
-    VideoTrack,
 };
 
-use crate::worker::{CameraWorker, LinkEnd, PeerWorker, launch};
+use crate::call::video;
+use crate::worker::{CameraWorker, LinkEnd, PeerWorker, WHOLE, launch};
 
 async fn opening(launch: &str) -> (FaultCode, String) {
     let mut camera = CameraWorker::camera();
-    let open = C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264 };
+    let open =
+        C::OpenCamera { launch: launch.into(), device: None, codec: Codec::H264, whole: WHOLE };
     let fault = camera.try_call(open).await.unwrap_err();
     // The worker closes what there is, and ends.
     camera.call(C::CloseCamera).await;
@@ -84,7 +85,12 @@ async fn commands_out_of_order() {
     let attach = C::Attach { session: SessionId(1) };
     assert_eq!(refused(camera.call_with(attach.clone(), theirs).await), FaultCode::MessageInvalid);
     assert_eq!(refused(camera.try_call(attach).await), FaultCode::WireInvalid);
-    let open = C::OpenCamera { launch: launch(Codec::H264), device: None, codec: Codec::H264 };
+    let open = C::OpenCamera {
+        launch: launch(Codec::H264),
+        device: None,
+        codec: Codec::H264,
+        whole: WHOLE,
+    };
     camera.call(open.clone()).await;
     assert_eq!(refused(camera.try_call(open).await), FaultCode::MessageInvalid);
 
@@ -129,7 +135,7 @@ async fn answerer(session: SessionId) -> PeerWorker {
     let mut peer = PeerWorker::peer();
     peer.call(P::CreatePeer { session, role: Role::Answerer, ice_servers: Vec::new() }).await;
     let promise = Some(Promise { profile_level_id: Some("42e01f".into()) });
-    let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
+    let video = video(Codec::H264, 96, None, promise);
     peer.call(P::AddTracks { session, video }).await;
     peer
 }

@@ -4,10 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use shutterd::lifecycle::{FaultCode, Role};
-use shutterd::wire::{
-    Candidate, Codec, PeerCommand as P, PeerFact, Promise, SessionId, VideoTrack,
-};
+use shutterd::wire::{Candidate, Codec, PeerCommand as P, PeerFact, Promise, SessionId};
 
+use crate::call::video;
 use crate::leftovers::network_sockets;
 use crate::soon::soon;
 use crate::worker::PeerWorker;
@@ -18,9 +17,7 @@ fn create(session: SessionId, role: Role) -> P {
 
 fn tracks(session: SessionId) -> P {
     let promise = Some(Promise { profile_level_id: Some("42c01e".into()) });
-    let profile_level_id = Some("42e01f".into());
-    let video = VideoTrack { codec: Codec::H264, payload: 108, profile_level_id, promise };
-    P::AddTracks { session, video }
+    P::AddTracks { session, video: video(Codec::H264, 108, Some("42e01f"), promise) }
 }
 
 /// The first session keeps the worker for the others.

@@ -11,7 +11,7 @@ use gst_webrtc::{
     WebRTCDataChannel, WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as Direction,
     WebRTCSDPType, WebRTCSessionDescription,
 };
-use shutterd::wire::{Candidate, Codec};
+use shutterd::wire::{Candidate, Codec, TRANSPORT_CC};
 use tokio::sync::{mpsc, watch};
 
 use crate::decoder::receive;
@@ -90,7 +90,9 @@ fn rtp_caps(media: &str, name: &str, payload: i32, rate: i32) -> gst::Caps {
             .field("packetization-mode", "1")
             .field("profile-level-id", "42e01f")
             .field("rtcp-fb-nack-pli", true)
-            .field("rtcp-fb-nack", true);
+            .field("rtcp-fb-nack", true)
+            .field("rtcp-fb-transport-cc", true)
+            .field("extmap-3", TRANSPORT_CC);
     }
     caps.build()
 }

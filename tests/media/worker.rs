@@ -13,7 +13,7 @@ use shutterd::lifecycle::Fault;
 use shutterd::wire::link::{HEADER_LEN, Header, Kind};
 use shutterd::wire::socket::{ControlSocket, control_pair};
 use shutterd::wire::{
-    CameraCommand, CameraFact, Codec, PeerCommand, PeerFact, Reply, Report, Request,
+    CameraCommand, CameraFact, Codec, PeerCommand, PeerFact, Reply, Report, Request, Whole,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -173,6 +173,12 @@ impl<C, F> Drop for Worker<C, F> {
     }
 }
 
+/// Bits per second of the tests' cameras at their best: what x264enc and vp8enc make without being asked.
+pub(crate) const BITRATE: u32 = 2_048_000;
+
+/// The picture of the tests' cameras.
+pub(crate) const WHOLE: Whole = Whole { width: 320, height: 240, framerate: 30, bitrate: BITRATE };
+
 pub(crate) fn launch(codec: Codec) -> String {
     let encoder = match codec {
         Codec::H264 => {
@@ -188,7 +194,7 @@ pub(crate) fn launch(codec: Codec) -> String {
 }
 
 pub(crate) fn open_camera(codec: Codec) -> CameraCommand {
-    CameraCommand::OpenCamera { launch: launch(codec), device: None, codec }
+    CameraCommand::OpenCamera { launch: launch(codec), device: None, codec, whole: WHOLE }
 }
 
 /// One end of a link.

@@ -9,6 +9,7 @@ use shutterd::wire::SessionId;
 use shutterd::wire::link::Kind;
 use tokio::sync::mpsc;
 
+use super::thinning::Thinning;
 use crate::media::link;
 
 /// Access units that wait for one link. Beyond this, a viewer would see the past.
@@ -42,6 +43,8 @@ struct Link {
     caps: Option<Frame>,
     /// It misses what the next delta unit refers to.
     behind: bool,
+    /// For a path that is narrower than the stream.
+    thinning: Option<Thinning>,
     dropped: u64,
 }
 
@@ -78,7 +81,7 @@ impl Fanout {
         }
         let caps = caps.as_ref().map(|(_, frame)| frame);
         for link in links.values_mut() {
-            link.send(frame.as_ref(), keyframe, caps);
+            link.send(frame.as_ref(), keyframe, caps, time);
         }
     }
 
@@ -94,7 +97,8 @@ impl Fanout {
             queue.try_send(Arc::clone(frame)).ok()?;
         }
         let behind = state.beginning.is_empty();
-        state.links.insert(session, Link { queue, caps: Some(caps), behind, dropped: 0 });
+        let link = Link { queue, caps: Some(caps), behind, thinning: None, dropped: 0 };
+        state.links.insert(session, link);
         Some((text, frames))
     }
 
@@ -103,17 +107,33 @@ impl Fanout {
         self.state().links.remove(&session).map(|link| link.dropped)
     }
 
-    /// Whether the link has room again but lacks a keyframe to go on from.
+    /// Thins the stream to these links, to as many bits per second, and to no other.
+    pub(super) fn thin(&self, bitrates: &HashMap<SessionId, u32>) {
+        for (session, link) in &mut self.state().links {
+            link.thinning = bitrates.get(session).map(|bitrate| {
+                let mut thinning = link.thinning.take().unwrap_or_default();
+                thinning.set(*bitrate);
+                thinning
+            });
+        }
+    }
+
+    /// Whether the link has room again but lacks a keyframe to go on from. One that is thinned takes
+    /// the next that there is: it lacks one often, and each costs every viewer.
     pub(super) fn is_behind(&self, session: SessionId) -> bool {
-        self.state().links.get(&session).is_some_and(|link| link.behind)
+        let state = self.state();
+        state.links.get(&session).is_some_and(|link| link.behind && link.thinning.is_none())
     }
 }
 
 impl Link {
-    fn send(&mut self, unit: Option<&Frame>, keyframe: bool, caps: Option<&Frame>) {
+    fn send(&mut self, unit: Option<&Frame>, keyframe: bool, caps: Option<&Frame>, time: u64) {
         // A unit too large for the protocol is a gap like any other.
         let Some(unit) = unit else { return self.skip() };
         if self.behind && !keyframe {
+            return self.skip();
+        }
+        if self.thinning.as_mut().is_some_and(|thinning| !thinning.pays(unit.len(), time)) {
             return self.skip();
         }
         let fresh = caps.filter(|caps| !self.caps.as_ref().is_some_and(|c| Arc::ptr_eq(c, caps)));
@@ -209,6 +229,29 @@ mod tests {
         assert_eq!(kinds(&mut slow), "");
         fanout.publish(b"x", true, 41);
         assert_eq!(kinds(&mut slow), "K");
+    }
+
+    #[test]
+    fn a_thinned_link_gets_runs_from_keyframes_on_and_the_other_everything() {
+        let fanout = Fanout::default();
+        fanout.set_caps("video/x-h264");
+        let (_, mut narrow) = fanout.add(A).unwrap();
+        let (_, mut wide) = fanout.add(B).unwrap();
+        // 1,000 bits with the header, thirty times a second; a third of it.
+        fanout.thin(&HashMap::from([(A, 10_000)]));
+        let (mut thin, mut whole) = (String::new(), String::new());
+        for n in 0..90 {
+            fanout.publish(&[0; 109], n % 10 == 0, n * 1_000_000_000 / 30);
+            assert!(!fanout.is_behind(A), "it asks for no keyframe");
+            thin += &kinds(&mut narrow);
+            whole += &kinds(&mut wide);
+        }
+        assert_eq!(whole.len(), 91);
+        assert!(thin.starts_with("cK") && (24..=36).contains(&thin.len()), "{thin}");
+        fanout.thin(&HashMap::new());
+        assert!(fanout.is_behind(A));
+        fanout.publish(&[0; 109], true, 3_000_000_000);
+        assert_eq!(kinds(&mut narrow), "K");
     }
 
     #[test]

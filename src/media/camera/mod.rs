@@ -2,13 +2,18 @@
 //! The camera worker: one pipeline, encoded once, sent to every link.
 
 mod capture;
+mod encoder;
 mod fanout;
 mod formats;
 mod keyframes;
 mod launch;
 mod outlet;
+mod picture;
 mod pipeline;
+mod rates;
 mod stall;
+mod steps;
+mod thinning;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -136,7 +141,8 @@ impl Camera {
             #[cfg(feature = "faults")]
             CameraCommand::Plant(_) => {}
             CameraCommand::Prepare { elements } => self.prepare(elements).await?,
-            CameraCommand::OpenCamera { launch, device, codec } => {
+            CameraCommand::OpenCamera { launch, device, codec, whole } => {
+                self.outlets.rates.begin(whole);
                 let wiring = pipeline::Wiring {
                     progress: self.progress.clone(),
                     fanout: Arc::clone(&self.fanout),
@@ -148,7 +154,10 @@ impl Camera {
                         if scene.is_some() {
                             return Err(wrong_state("the camera is open"));
                         }
-                        pipeline::open(scene, &launch, device.as_deref(), codec, wiring, here)
+                        {
+                            let device = device.as_deref();
+                            pipeline::open(scene, &launch, device, codec, whole, wiring, here)
+                        }
                     })
                     .await??;
             }

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::fanout::{Fanout, Frame};
 use super::keyframes;
 use super::pipeline::Pipeline;
+use super::rates::{self, Rates};
 use crate::media::control::Reporter;
 use crate::media::link::{self, LinkError, LinkReader};
 use crate::media::state::Stage;
@@ -27,11 +28,13 @@ use crate::media::state::Stage;
 pub(super) struct Outlets {
     fanout: Arc<Fanout>,
     wishes: Arc<Notify>,
+    /// What the viewers' paths take.
+    pub(super) rates: Arc<Rates>,
     reporter: Reporter<CameraFact>,
     running: HashMap<SessionId, (CancellationToken, JoinHandle<()>)>,
     tracker: TaskTracker,
-    /// Owns the task that passes on wishes for keyframes.
-    _keyframes: JoinSet<()>,
+    /// Owns the tasks that pass on what the viewers want of the encoder.
+    _to_encoder: JoinSet<()>,
 }
 
 impl Outlets {
@@ -42,10 +45,12 @@ impl Outlets {
         reporter: Reporter<CameraFact>,
     ) -> Self {
         let wishes = Arc::new(Notify::new());
-        let mut keyframes = JoinSet::new();
-        keyframes.spawn(keyframes::serve(Arc::clone(&wishes), stage.clone()));
+        let rates = Arc::<Rates>::default();
+        let mut to_encoder = JoinSet::new();
+        to_encoder.spawn(keyframes::serve(Arc::clone(&wishes), stage.clone()));
+        to_encoder.spawn(rates::serve(Arc::clone(&rates), Arc::clone(&fanout), stage.clone()));
         let (running, tracker) = Default::default();
-        Self { fanout, wishes, reporter, running, tracker, _keyframes: keyframes }
+        Self { fanout, wishes, rates, reporter, running, tracker, _to_encoder: to_encoder }
     }
 
     /// Adds a link, then asks for a keyframe if it has none to begin with: the other way round it
@@ -64,10 +69,12 @@ impl Outlets {
         if self.fanout.is_behind(session) {
             self.wishes.notify_one();
         }
-        let (detached, fanout, wishes, reporter) = (
+        self.rates.join();
+        let (detached, fanout, wishes, rates, reporter) = (
             CancellationToken::new(),
             Arc::clone(&self.fanout),
             Arc::clone(&self.wishes),
+            Arc::clone(&self.rates),
             self.reporter.clone(),
         );
         let stop = detached.clone();
@@ -75,10 +82,11 @@ impl Outlets {
             let end = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                end = read(reader, &wishes) => Some(end),
+                end = read(reader, session, &wishes, &rates) => Some(end),
                 end = write(writer, frames, session, &fanout, &wishes) => Some(end),
             };
             let dropped = fanout.remove(session).unwrap_or_default();
+            rates.leave(session);
             tracing::info!(%session, dropped, end = end.as_ref().map(tracing::field::display), "link closed");
             if end.is_some() {
                 reporter.fact(CameraFact::LinkGone(session));
@@ -106,12 +114,19 @@ impl Outlets {
     }
 }
 
-async fn read(mut reader: LinkReader, wishes: &Notify) -> LinkError {
+async fn read(
+    mut reader: LinkReader,
+    session: SessionId,
+    wishes: &Notify,
+    rates: &Rates,
+) -> LinkError {
     loop {
         match reader.next().await {
             Ok((header, _)) => match header.kind {
                 Kind::KeyframeWanted => wishes.notify_one(),
-                Kind::Bitrate => tracing::debug!(bps = header.time, "a viewer's path takes"),
+                Kind::Bitrate => {
+                    rates.hear(session, u32::try_from(header.time).unwrap_or(u32::MAX));
+                }
                 Kind::Caps | Kind::AccessUnit { .. } => {
                     tracing::warn!("a peer sent what only a camera sends");
                     return LinkError::Closed;

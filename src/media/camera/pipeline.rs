@@ -7,14 +7,17 @@ use std::sync::Arc;
 use gst::prelude::*;
 use gst_base::prelude::BaseSrcExt;
 use shutterd::lifecycle::{Fault, FaultCode};
-use shutterd::wire::{CameraFact, Codec};
+use shutterd::wire::{CameraFact, Codec, Whole};
 use tokio::sync::{oneshot, watch};
 
 use super::capture::{self, Progress};
+use super::encoder;
 use super::fanout::Fanout;
 use super::formats;
 use super::launch::{self, invalid};
+use super::picture::Picture;
 use super::stall::LastFrame;
+use super::steps::Step;
 use crate::media::control::Reporter;
 use crate::media::failure;
 use crate::media::state::OnStage;
@@ -33,6 +36,8 @@ pub(super) struct Wiring {
 pub(super) struct Pipeline {
     pipeline: gst::Pipeline,
     camera: gst::Element,
+    encoder: gst::Element,
+    picture: Picture,
     sink: gst_app::AppSink,
     progress: watch::Sender<Progress>,
     /// The pool of the source's buffers, once it runs. Weak: it must be able to end.
@@ -46,15 +51,17 @@ pub(super) fn open(
     text: &str,
     device: Option<&Path>,
     codec: Codec,
+    whole: Whole,
     wiring: Wiring,
     here: &OnStage,
 ) -> Result<(), Fault> {
     let pipeline = launch::parse(text)?;
     let camera = launch::named(&pipeline, "camera")?;
-    launch::named(&pipeline, "encoder")?;
+    let encoder = launch::named(&pipeline, "encoder")?;
     if let Some(sink) = pipeline.iterate_sinks().into_iter().flatten().next() {
         return Err(invalid(format!("it has a sink of its own, `{}`", sink.name())));
     }
+    let picture = Picture::of(&pipeline, &encoder, whole);
     let sink = launch::add_tail(&pipeline, codec)?;
     // Every pipeline of every worker runs on the monotonic clock, so that times need no
     // translation on their way between processes.
@@ -63,8 +70,15 @@ pub(super) fn open(
     watch_bus(&pipeline, &wiring)?;
     let progress = wiring.progress.clone();
     capture::connect(&sink, wiring.progress, wiring.fanout, wiring.last_frame);
-    let open =
-        scene.insert(Pipeline { pipeline, camera, sink, progress, pool: Default::default() });
+    let open = scene.insert(Pipeline {
+        pipeline,
+        camera,
+        encoder,
+        picture,
+        sink,
+        progress,
+        pool: Default::default(),
+    });
     let at = device.map(|d| format!(" ({})", d.display())).unwrap_or_default();
     open.ready(here).map_err(|fault| Fault { detail: fault.detail + &at, ..fault })?;
     formats::check(&open.camera)
@@ -174,6 +188,12 @@ impl Pipeline {
         }))
     }
 
+    /// To this many bits per second, of such pictures, from the next ones on.
+    pub(super) fn set_rate(&self, bitrate: u32, step: Step) {
+        encoder::set_bitrate(&self.encoder, bitrate);
+        self.picture.set(step);
+    }
+
     /// Upstream from the sink, through the parser, to the encoder.
     pub(super) fn force_keyframe(&self) {
         if let Some(pad) = self.sink.static_pad("sink") {
@@ -196,7 +216,7 @@ impl Pipeline {
     /// NULL, and dropped. Done when the pipeline is seen to be finalised: with it went every
     /// reference that this process held to the device.
     pub(super) fn close(self, here: &OnStage) -> Result<(), Fault> {
-        let Self { pipeline, camera, sink, .. } = self;
+        let Self { pipeline, camera, encoder, picture, sink, .. } = self;
         let refused = here.bring(pipeline.upcast_ref(), gst::State::Null).is_err();
         sink.set_callbacks(gst_app::AppSinkCallbacks::builder().build());
         if let Some(bus) = pipeline.bus() {
@@ -204,7 +224,7 @@ impl Pipeline {
             bus.unset_sync_handler();
         }
         let (whole, source) = (pipeline.downgrade(), camera.downgrade());
-        drop((pipeline, camera, sink));
+        drop((pipeline, camera, encoder, picture, sink));
         if refused {
             return Err(Fault::new(FaultCode::CameraWedged, "the pipeline refuses NULL"));
         }

@@ -6,6 +6,8 @@ use gst::prelude::*;
 use shutterd::lifecycle::{Fault, FaultCode};
 use shutterd::wire::{Codec, Promise, VideoTrack};
 
+use super::extensions;
+
 /// The profile that every viewer decodes: constrained baseline 3.1.
 const COMMON_PROFILE: &str = "42e01f";
 
@@ -19,7 +21,11 @@ pub(super) fn preferences(video: &VideoTrack) -> gst::Caps {
     if video.codec == Codec::H264 {
         caps = caps.field("packetization-mode", "1");
     }
-    caps.build()
+    let mut caps = caps.build();
+    if let Some(caps) = caps.get_mut() {
+        extensions::describe(caps, video.extensions);
+    }
+    caps
 }
 
 /// The caps that the payloader will have, told to webrtcbin before there is a stream: it writes
@@ -87,6 +93,8 @@ pub(super) fn keep_profile(from: &gst::Pad, said: Option<String>) {
 mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
+
+    use shutterd::wire::Extensions;
 
     use super::*;
     use crate::media::state::Stage;
@@ -158,6 +166,8 @@ mod tests {
             payload: 96,
             profile_level_id: None,
             promise: Some(Promise { profile_level_id: None }),
+            bitrate: 1_000_000,
+            extensions: Extensions::default(),
         };
         promise_caps(&chain[1], &video, video.promise.as_ref().unwrap(), 1).unwrap();
         let _ = promised.send(());

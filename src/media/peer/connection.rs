@@ -13,6 +13,8 @@ use shutterd::lifecycle::{Fault, FaultCode, Role};
 use shutterd::wire::Connection;
 
 use super::channel;
+use super::estimate::Estimator;
+use super::retransmission;
 use super::signs::Signs;
 use super::tap::Tap;
 use super::tracks::Tracks;
@@ -34,6 +36,7 @@ pub(super) struct Peer {
     pub(super) stream: Option<String>,
     pub(super) channel: Option<WebRTCDataChannel>,
     pub(super) signs: Arc<Signs>,
+    pub(super) estimator: Option<Estimator>,
     handlers: Vec<(glib::Object, glib::SignalHandlerId)>,
 }
 
@@ -73,6 +76,7 @@ pub(super) fn create(
         stream: None,
         channel: None,
         signs,
+        estimator: None,
         handlers,
     });
     here.bring(peer.pipeline.upcast_ref(), gst::State::Ready)
@@ -204,6 +208,7 @@ fn inside(element: &gst::Element, signs: &Arc<Signs>, tap: &Arc<Tap>) {
                 gst::PadProbeReturn::Ok
             });
         }
+        "rtprtxsend" => retransmission::bound(element),
         // A viewer that says goodbye (close_notify) leaves webrtcbin's connection-state at
         // connected; only the DTLS element itself tells.
         "dtlssrtpenc" => {

@@ -139,10 +139,20 @@ async fn read(
 }
 
 async fn ask(mut writer: OwnedWriteHalf, feed: &Feed) -> LinkError {
-    let wish = Header { kind: Kind::KeyframeWanted, len: 0, time: 0 }.encode();
+    let mut path = feed.path_bitrate.subscribe();
+    // A camera that was opened again does not know what was said to the one before.
+    path.mark_changed();
     loop {
-        feed.keyframe_wanted.notified().await;
-        if let Err(error) = writer.write_all(&wish).await {
+        let (kind, time) = tokio::select! {
+            () = feed.keyframe_wanted.notified() => (Kind::KeyframeWanted, 0),
+            changed = path.changed() => match (changed, *path.borrow_and_update()) {
+                (Ok(()), Some(bitrate)) => (Kind::Bitrate, u64::from(bitrate)),
+                (Ok(()), None) => continue,
+                (Err(_), _) => return LinkError::Closed,
+            },
+        };
+        let header = Header { kind, len: 0, time };
+        if let Err(error) = writer.write_all(&header.encode()).await {
             return error.into();
         }
     }

@@ -21,7 +21,7 @@ use super::negotiation::{self, describe, on};
 use super::signs::Signs;
 use super::tap::Tap;
 use super::tracks::Feed;
-use super::{goodbye, liveness, stats, wrong_state};
+use super::{estimate, goodbye, liveness, stats, wrong_state};
 use crate::media::control::Reporter;
 use crate::media::lane::{Order, unless_overtaken};
 use crate::media::state::Stage;
@@ -264,6 +264,7 @@ impl Session {
         on(&self.stage, latency).await?;
         self.tap.open();
         self.feed.open();
+        estimate::begin(&self.feed, &self.stage, &self.tasks);
         self.watching.cancel();
         self.watching = CancellationToken::new();
         let stop = self.watching.clone();

@@ -30,6 +30,7 @@ pub(super) async fn read(
     let (packets_sent, bytes_sent) = tap.totals();
     let mut figures =
         ViewerStats { frames, frames_dropped, bytes_sent, packets_sent, ..Default::default() };
+    figures.path_bitrate = *feed.path_bitrate.borrow();
     let reply = reply.reply(FaultCode::NegotiationFailed).await?;
     add_reports(&mut figures, &reply);
     Ok(figures)

@@ -10,10 +10,11 @@ use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as Direction};
 use shutterd::lifecycle::{Fault, FaultCode, Role};
 use shutterd::wire::{Codec, VideoTrack};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::caps::{keep_profile, preferences, profile_of, promise_caps};
 use super::connection::Peer;
+use super::extensions;
 use super::gate::{Gate, Unit};
 use super::wrong_state;
 use crate::media::elements;
@@ -31,6 +32,8 @@ pub(super) struct Tracks {
     source: gst_app::AppSrc,
     payloader: gst::Element,
     codec: Codec,
+    /// Bits per second of the stream, where the viewer reports on its packets.
+    pub(super) numbered_bitrate: Option<u32>,
 }
 
 /// What the link feeds: shared with the tasks outside the stage, so it holds the pipeline's
@@ -40,6 +43,8 @@ pub(super) struct Feed {
     source: gst::glib::WeakRef<gst_app::AppSrc>,
     gate: Mutex<Gate>,
     frames: AtomicU64,
+    /// Bits per second that the viewer's path takes, once that is known.
+    pub(super) path_bitrate: watch::Sender<Option<u32>>,
     /// The viewer, or the gate, needs a keyframe.
     pub(super) keyframe_wanted: Notify,
 }
@@ -110,6 +115,7 @@ impl Peer {
         let ssrc = random_ssrc();
         let source = make_source()?;
         let payloader = make_payloader(video, ssrc)?;
+        extensions::add(&payloader, video.extensions);
         let chain = [source.upcast_ref(), &payloader];
         self.pipeline.add_many(chain).map_err(no_link)?;
         gst::Element::link_many(chain).map_err(no_link)?;
@@ -142,7 +148,12 @@ impl Peer {
         from.link(&pad).map_err(|e| negotiation(&format!("webrtcbin: {e}")))?;
         listen_for_wishes(&source, feed);
         feed.source.set(Some(&source));
-        let tracks = self.tracks.insert(Tracks { source, payloader, codec: video.codec });
+        let tracks = self.tracks.insert(Tracks {
+            source,
+            payloader,
+            codec: video.codec,
+            numbered_bitrate: video.extensions.transport_cc.map(|_| video.bitrate),
+        });
         if let Some(stream) = &self.stream {
             tracks.set_stream(stream)?;
         }

@@ -4,7 +4,7 @@
 //! left, no socket and no thread.
 
 use shutterd::lifecycle::{Fault, FaultCode, Role};
-use shutterd::wire::{Codec, PeerCommand, Promise, SessionId, VideoTrack};
+use shutterd::wire::{Codec, Extensions, PeerCommand, Promise, SessionId, VideoTrack};
 
 use super::session::Session;
 use crate::media::control::Reporter;
@@ -18,7 +18,14 @@ pub(super) async fn run() -> Result<(), Fault> {
     let mut whole = Session::new(session, Reporter::to_nobody())
         .map_err(|error| Fault::new(FaultCode::WorkerUnavailable, error.to_string()))?;
     let promise = Some(Promise { profile_level_id: None });
-    let video = VideoTrack { codec: Codec::H264, payload: 96, profile_level_id: None, promise };
+    let video = VideoTrack {
+        codec: Codec::H264,
+        payload: 96,
+        profile_level_id: None,
+        promise,
+        bitrate: 1_000_000,
+        extensions: Extensions { transport_cc: Some(1), playout_delay: Some(2) },
+    };
     let steps = [
         PeerCommand::CreatePeer { session, role: Role::Offerer, ice_servers: Vec::new() },
         PeerCommand::AddTracks { session, video },

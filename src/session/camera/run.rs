@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::config;
 use crate::device::Shutter;
 use crate::lifecycle::{Fault, FaultCode};
-use crate::wire::{CameraCommand, CameraFact, Codec, SessionId};
+use crate::wire::{CameraCommand, CameraFact, Codec, SessionId, Whole};
 use crate::worker::{self, Spares, Worker};
 
 /// For whoever has the camera for a moment only, as udev when it has just come, to let go of it.
@@ -141,13 +141,16 @@ impl Opening {
     ) -> Result<Self, Fault> {
         let device = config.device.clone();
         let launch = config.board.launch(codec, &config.values())?;
+        let config::Camera { width, height, framerate, bitrate, .. } = *config;
+        let whole = Whole { width, height, framerate, bitrate };
         let worker = Arc::new(OnceLock::new());
         let (lost, slot) = (watch::Sender::new(None), Arc::clone(&worker));
         let loss = lost.clone();
         let opening = async move {
             shutter.await_closed(FREE_WITHIN).await.may_open()?;
             let (worker, facts) = spares.take_camera()?;
-            let opened = worker.call(CameraCommand::OpenCamera { launch, device, codec }, None);
+            let open = CameraCommand::OpenCamera { launch, device, codec, whole };
+            let opened = worker.call(open, None);
             tasks.spawn(watch_over(worker.clone(), facts, loss));
             // Set once: an opening is awaited by many and run by one.
             let _ = slot.set(worker);

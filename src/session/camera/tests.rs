@@ -16,7 +16,7 @@ use crate::session::peer::Peer;
 use crate::session::stage::SessionStage;
 use crate::session::status::SessionStatus;
 use crate::session::viewer::Outbox;
-use crate::wire::VideoTrack;
+use crate::wire::{Extensions, VideoTrack};
 
 impl Stand {
     fn state(&self) -> CameraState {
@@ -231,6 +231,8 @@ fn stage(stand: &Stand, to_viewer: mpsc::UnboundedSender<ToViewer>) -> SessionSt
             payload: 102,
             profile_level_id: None,
             promise: None,
+            bitrate: 1_000_000,
+            extensions: Extensions::default(),
         },
         offer: None,
         inbox: Arc::default(),
