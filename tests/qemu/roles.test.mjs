@@ -23,16 +23,27 @@ async function telling(work) {
   }
 }
 
+/** What the session's path takes, once the viewer has reported enough of its packets. */
+async function pathOf(session) {
+  for (let frames = 0; frames < 300; frames += 10) {
+    const stats = await api(`sessions/${session}/stats`);
+    if (stats['path-bitrate']) return stats['path-bitrate'];
+    await viewer.frames(10);
+  }
+  return 0;
+}
+
 for (const role of ['whep', 'websocket']) {
   for (const codec of ['h264', 'vp8']) {
     test(`${role}, ${codec}: the camera's moving picture arrives, and the end closes the camera`, async () => {
-      await telling(viewer.start(role, codec));
+      const session = await telling(viewer.start(role, codec));
       const times = await telling(viewer.frames(10));
       const picture = await viewer.picture();
       assert.deepEqual({ width: picture.width, height: picture.height }, size);
       assert.equal(picture.codec.toLowerCase(), `video/${codec}`);
       assert.ok(picture.colours >= 6, `vivid's colour bars have more than ${picture.colours} colours`);
       assert.ok(picture.decoded >= 10);
+      assert.ok(await pathOf(session) > 0);
       const [holder, ...others] = await guest.cameraHolders();
       assert.deepEqual([holder?.user, others], ['shutterd', []]);
       const { outcome, took } = await telling(viewer.stop());
