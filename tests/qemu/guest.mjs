@@ -14,8 +14,8 @@ const images = path.join(repository, 'target/qemu');
 /** The device's address on the network of the tests. */
 export const address = '10.77.0.2';
 
-/** QEMU's arguments for a device with a privacy LED; its driver is `modprobe leds-gpio`. */
-export const privacyLed = ['-dtb', path.join(images, 'led.dtb')];
+/** QEMU's arguments for a device with LEDs: their driver is `modprobe leds-gpio`, that of the one which is owned `modprobe led_bl`. */
+export const leds = ['-dtb', path.join(images, 'led.dtb')];
 
 // The agent listens behind a second card whose other end is QEMU's own user network: only the namespace's loopback reaches it.
 const agent = { host: '127.0.0.1', port: 8090 };
@@ -53,7 +53,7 @@ export class Guest {
    * @param {object} [options]
    * @param {string} [options.name] names the serial log; the test file's name unless given
    * @param {string[]} [options.append] more kernel parameters, e.g. `labinit=/usr/lib/systemd/systemd`
-   * @param {string[]} [options.qemu] more QEMU arguments, e.g. `privacyLed`
+   * @param {string[]} [options.qemu] more QEMU arguments, e.g. `leds`
    * @param {string} [options.product] the disk with the product: `product`, or `faults` for the build in which faults can be planted
    */
   constructor({ name = path.basename(process.argv[1] ?? 'guest', '.test.mjs'), append = [], qemu = [], product = 'product' } = {}) {

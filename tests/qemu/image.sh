@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # Makes the arm64 device that QEMU boots, in target/qemu: kernel, initrd.cpio, root.img, product.img; faults.img, to be plugged in
-# for product.img, with the build in which faults can be planted; and led.dtb, the device's tree with a privacy LED on a pin that
-# leads nowhere.
+# for product.img, with the build in which faults can be planted; and led.dtb, the device's tree with two LEDs on pins that lead
+# nowhere: a privacy LED that programs may switch, and one that belongs to a driver.
 #
 # Each part is made again only when what goes into it has changed; after a change of a binary that is the product's disks alone.
 # The product is what `cross.sh` left in its target directory. Without it the device boots all the same, with no shutterd in it.
@@ -68,15 +68,23 @@ make_initrd() {
     mv "$out/initrd.cpio.new" "$out/initrd.cpio"
 }
 
-# The tree that QEMU would give to the guest (so the same processors and memory as in guest.mjs), and an LED.
+# The tree that QEMU would give to the guest (so the same processors and memory as in guest.mjs), and the LEDs. No sensor's driver
+# runs here; a backlight's owns an LED in the same way, and its own switch is what the sensor's stream is on a board.
 make_led_tree() {
-    local tree="$out/led.dtb.new" gpio
+    local tree="$out/led.dtb.new" gpio owned=4096
     qemu-system-aarch64 -M "virt,dumpdtb=$tree" -cpu cortex-a53 -smp 2 -m 1024 -nodefaults -display none
     gpio=$(fdtget -t u "$tree" /pl061@9030000 phandle)
     fdtput -p -t s "$tree" /leds compatible gpio-leds
     fdtput -p -t s "$tree" /leds/camera label camera:green:privacy
     fdtput -t s "$tree" /leds/camera linux,default-trigger none
     fdtput -t u "$tree" /leds/camera gpios "$gpio" 0 0
+    fdtput -p -t s "$tree" /leds/sensor label sensor:white:indicator
+    fdtput -t u "$tree" /leds/sensor gpios "$gpio" 1 0
+    fdtput -t u "$tree" /leds/sensor phandle "$owned"
+    fdtput -p -t s "$tree" /sensor compatible led-backlight
+    fdtput -t u "$tree" /sensor leds "$owned"
+    fdtput -t u "$tree" /sensor brightness-levels 0 255
+    fdtput -t u "$tree" /sensor default-brightness-level 0
     mv "$tree" "$out/led.dtb"
 }
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // What the release oracle sees on a device beside the node's holders: a privacy LED, processes of other users, a worker whose
-// service is gone. Nothing in this kernel ties the LED to the camera: the test is the driver that forgets to switch it.
+// service is gone. Nothing in this kernel ties an LED to the camera: the test is the driver that switches it, or forgets to.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { privacyLed } from './guest.mjs';
+import { leds } from './guest.mjs';
 import { api, ended } from './service.mjs';
 import { stand } from './stand.mjs';
 
 const led = 'camera:green:privacy';
 const brightness = `/sys/class/leds/${led}/brightness`;
-const { guest, viewer, restart, sessionWorks } = stand({ qemu: privacyLed }, async (device) => {
+const { guest, viewer, restart, sessionWorks } = stand({ qemu: leds }, async (device) => {
   const { code, stderr } = await device.run(`modprobe leds-gpio; until [ -e ${brightness} ]; do usleep 20000; done`);
   assert.equal(code, 0, stderr);
 });
@@ -84,6 +84,32 @@ test('a light that programs may switch is shown, and proves nothing', async () =
   assert.equal((await api('cameras')).cameras[0].observed.led.brightness, 1);
   await light(0);
   await guest.run(`chmod g-w ${brightness}`);
+});
+
+// Failure modes: V17.
+test('a light that a driver owns: no program can switch it, and while it is on the camera is not released', async () => {
+  const owned = 'sensor:white:indicator';
+  const files = `/sys/class/leds/${owned}`;
+  const { code, stderr } = await guest.run(`
+    modprobe led_bl
+    until [ -e /sys/class/backlight/sensor/brightness ]; do usleep 20000; done
+    chgrp shutterd ${files}/brightness
+    chmod g+w ${files}/brightness`);
+  assert.equal(code, 0, stderr);
+  const stream = (on) => guest.run(`echo ${on} > /sys/class/backlight/sensor/brightness; cat ${files}/brightness`);
+  const written = await guest.run(`echo 1 | dd of=${files}/brightness`);
+  assert.match(written.stderr, /busy/, 'not even root may');
+
+  assert.deepEqual((await firstLook(`led = "${owned}"`)).led, { name: owned, found: 'configured', brightness: 0, owner: 'kernel' });
+  const session = await viewer.start('whep');
+  await viewer.frames(3);
+  assert.equal((await stream(1)).stdout.trim(), '1');
+  await viewer.stop();
+  assert.deepEqual((await ended(session)).outcome.held, ['camera']);
+  assert.equal((await api('cameras')).cameras[0].observed.verdict, 'lit');
+  assert.equal((await stream(0)).stdout.trim(), '0');
+  await sessionWorks();
+  assert.deepEqual((await api('cameras')).cameras[0].observed.led, { name: owned, found: 'configured', brightness: 0, owner: 'kernel' });
 });
 
 // Failure modes: V17.

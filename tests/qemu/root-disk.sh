@@ -34,7 +34,7 @@ loaded=("$libraries/libsoftokn3.so" "$libraries/libfreebl3.so" "$libraries/libfr
 data=(usr/share/alsa etc/os-release etc/ld.so.conf etc/ld.so.conf.d usr/lib/os-release)
 # Loaded by the guest's init or by a test; dependencies are added.
 modules=(
-    virtio_net virtio_rng vivid snd-aloop uinput evdev leds-gpio ledtrig-camera sch_netem
+    virtio_net virtio_rng vivid snd-aloop uinput evdev leds-gpio led_bl ledtrig-camera sch_netem
     dummy_hcd libcomposite usb_f_uvc uvcvideo loop
 )
 
