@@ -3,7 +3,7 @@
 
 use futures_util::future::join_all;
 use shutterd::lifecycle::{Outcome, Phase};
-use shutterd::session::{CameraState, CameraStatus, SessionStatus};
+use shutterd::session::{CameraState, CameraStatus, SessionStatus, Shut};
 
 use super::client::Client;
 use super::error::CtlError;
@@ -16,6 +16,9 @@ pub(super) async fn status(client: &Client, out: &mut Output) -> Result<(), CtlE
     }
     let stopping = if status.stopping { ", shutting down" } else { "" };
     out.line(&format!("shutterd {}{stopping}", status.version))?;
+    for shut in &status.shut {
+        out.line(&shut_line(shut))?;
+    }
     out.line("")?;
     camera_table(&status.cameras, out)?;
     let alive: Vec<_> =
@@ -25,6 +28,16 @@ pub(super) async fn status(client: &Client, out: &mut Output) -> Result<(), CtlE
         session_table(&alive, out)?;
     }
     Ok(())
+}
+
+/// What keeps cameras closed, and which.
+pub(super) fn shut_line(shut: &Shut) -> String {
+    let concerned = match shut.cameras.as_slice() {
+        [] => "every camera stays closed".to_owned(),
+        [camera] => format!("camera {camera} stays closed"),
+        cameras => format!("cameras {} stay closed", cameras.join(", ")),
+    };
+    format!("{}: {concerned}", shut.what)
 }
 
 pub(super) async fn cameras(client: &Client, out: &mut Output) -> Result<(), CtlError> {

@@ -6,7 +6,7 @@ use shutterd::session::ServiceStatus;
 use super::client::Client;
 use super::error::CtlError;
 use super::output::Output;
-use super::service::{how, state};
+use super::service::{how, shut_line, state};
 
 /// Follows the service until it ends, which is an error: nobody answers any more.
 pub(super) async fn run(client: &Client, out: &mut Output) -> Result<(), CtlError> {
@@ -56,6 +56,10 @@ fn changes(before: Option<&ServiceStatus>, now: &ServiceStatus) -> Vec<String> {
             lines.push(format!("session {} on {}: {}", session.id, session.camera, how(session)));
         }
     }
+    let was_shut = before.map_or(&[][..], |before| &before.shut);
+    lines.extend(now.shut.iter().filter(|shut| !was_shut.contains(shut)).map(shut_line));
+    let over = was_shut.iter().filter(|shut| !now.shut.contains(shut));
+    lines.extend(over.map(|shut| format!("{}: no more", shut.what)));
     if now.stopping && before.is_none_or(|before| !before.stopping) {
         lines.push("service: shutting down".to_owned());
     }
@@ -65,8 +69,8 @@ fn changes(before: Option<&ServiceStatus>, now: &ServiceStatus) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shutterd::lifecycle::{Phase, Role};
-    use shutterd::session::{CameraState, CameraStatus, SessionStatus};
+    use shutterd::lifecycle::{Phase, Role, StopReason};
+    use shutterd::session::{CameraState, CameraStatus, SessionStatus, Shut};
     use shutterd::wire::{Codec, SessionId};
 
     fn status(state: CameraState, step: Option<&str>) -> ServiceStatus {
@@ -99,6 +103,7 @@ mod tests {
             version: String::new(),
             serial: 1,
             stopping: false,
+            shut: Vec::new(),
             cameras: vec![camera],
             sessions: session.into_iter().collect(),
         }
@@ -117,6 +122,18 @@ mod tests {
                 "session 0000000000000001 on head: starting: open-camera"
             ]
         );
+        let mut shut = then.clone();
+        let cover = Shut {
+            by: StopReason::LensCover,
+            what: "the lens cover is shut".into(),
+            cameras: vec!["head".into()],
+        };
+        shut.shut.push(cover);
+        assert_eq!(
+            changes(Some(&then), &shut),
+            ["the lens cover is shut: camera head stays closed"]
+        );
+        assert_eq!(changes(Some(&shut), &then), ["the lens cover is shut: no more"]);
         let mut stopping = then.clone();
         stopping.stopping = true;
         assert_eq!(changes(Some(&then), &stopping), ["service: shutting down"]);

@@ -117,9 +117,8 @@ pub fn status_of(code: FaultCode) -> StatusCode {
         NotACamera | CameraForbidden | CameraFormat | PipelineInvalid | ElementMissing
         | WireInvalid => StatusCode::INTERNAL_SERVER_ERROR,
         CameraBusy | CameraMissing | CameraError | NoFrames | CameraWedged | CodecInUse
-        | WorkerGone | WorkerHung | WorkerUnavailable | Late | TooManyViewers | ShuttingDown => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        | WorkerGone | WorkerHung | WorkerUnavailable | Late | TooManyViewers | CameraShut
+        | Sleeping | ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -128,7 +127,7 @@ pub fn retry_after(code: FaultCode) -> Option<u32> {
     use FaultCode::*;
     match code {
         WorkerGone | WorkerHung | Late => Some(1),
-        CameraBusy | CodecInUse | TooManyViewers | ShuttingDown => Some(5),
+        CameraBusy | CodecInUse | TooManyViewers | Sleeping | ShuttingDown => Some(5),
         // The latch opens by itself when the oracle sees the node free.
         CameraWedged => Some(10),
         _ => None,
@@ -189,6 +188,12 @@ impl Problem {
             Cause::Requested { by: StopReason::Shutdown } => {
                 fault(FaultCode::ShuttingDown, "the service is ending".into())
             }
+            Cause::Requested { by: StopReason::Sleep } => {
+                fault(FaultCode::Sleeping, "the device is about to sleep".into())
+            }
+            Cause::Requested {
+                by: by @ (StopReason::LensCover | StopReason::PrivacySwitch | StopReason::Doffed),
+            } => fault(FaultCode::CameraShut, format!("shut while it started, by: {}", by.name())),
             Cause::Requested { by } => fault(
                 FaultCode::SessionUnknown,
                 format!("the session was ended while it started, by: {}", by.name()),

@@ -87,6 +87,10 @@ fault_codes! {
     Interrupted = "interrupted", "see the system's log of that time: the service was killed, or the device lost power";
     /// As many viewers as the configuration allows.
     TooManyViewers = "too-many-viewers", "end another session, or raise `max-viewers`";
+    /// A lens cover, a privacy switch or a wear sensor keeps the camera closed.
+    CameraShut = "camera-shut", "open the lens cover or the privacy switch that is named here, or put the device on";
+    /// The device is about to sleep.
+    Sleeping = "sleeping", "start again when the device is awake";
     /// The service is shutting down.
     ShuttingDown = "shutting-down", "wait until the service runs again";
     /// No session of that name is alive.

@@ -18,6 +18,14 @@ pub enum StopReason {
     TimeLimit,
     /// The service ends (SIGTERM, SIGINT).
     Shutdown,
+    /// The device is about to sleep.
+    Sleep,
+    /// The cover of the lens is shut.
+    LensCover,
+    /// A switch or key says that nobody may see.
+    PrivacySwitch,
+    /// Nobody wears the headset any more.
+    Doffed,
 }
 
 /// Why a session ended. The first cause counts; what fails later is unclean, not a cause.
@@ -103,6 +111,10 @@ impl StopReason {
             StopReason::Viewer => "viewer",
             StopReason::TimeLimit => "time-limit",
             StopReason::Shutdown => "shutdown",
+            StopReason::Sleep => "sleep",
+            StopReason::LensCover => "lens-cover",
+            StopReason::PrivacySwitch => "privacy-switch",
+            StopReason::Doffed => "doffed",
         }
     }
 }

@@ -11,6 +11,7 @@
 //! One task owns each session ([`driver`]); everybody else holds a [`SessionHandle`]. Sessions of
 //! one camera meet in [`camera`], which alone knows how many there are.
 
+pub mod announcer;
 pub mod camera;
 pub mod driver;
 pub mod handle;
@@ -24,9 +25,10 @@ pub mod timeline;
 mod track;
 pub mod viewer;
 
+pub use announcer::{Announcer, Listener, News};
 pub use handle::{FromViewer, Negotiation, SessionHandle, ToViewer};
 pub use history::Found;
 pub use journal::Journal;
 pub use registry::Registry;
-pub use status::{CameraState, CameraStatus, ServiceStatus, SessionStatus, SessionTimeline};
+pub use status::{CameraState, CameraStatus, ServiceStatus, SessionStatus, SessionTimeline, Shut};
 pub use timeline::{Done, Entry, StepResult, Table, Timeline};

@@ -109,6 +109,7 @@ impl Stage for SessionStage {
                 self.peer.call(PeerCommand::AwaitConnected { session }, None).await?;
             }
             Step::EnableTracks => {
+                self.camera.announced().await;
                 self.peer.call(PeerCommand::EnableTracks { session }, None).await?;
                 self.camera.watches(session);
                 self.outbox.tell(ToViewer::Running);

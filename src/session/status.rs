@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::timeline::{Entry, StepResult};
 use crate::device::Observation;
-use crate::lifecycle::{Cause, Fault, FaultCode, Outcome, Phase, Role};
+use crate::lifecycle::{Cause, Fault, FaultCode, Outcome, Phase, Role, StopReason};
 use crate::wire::{Codec, SessionId};
 
 /// One session.
@@ -127,6 +127,33 @@ pub struct CameraStatus {
     pub observed: Option<Observation>,
 }
 
+/// What keeps cameras closed for as long as it lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shut {
+    /// What the sessions that it ends say.
+    pub by: StopReason,
+    /// What it is, for a person.
+    pub what: String,
+    /// The cameras that it concerns; empty: every one.
+    pub cameras: Vec<String>,
+}
+
+impl Shut {
+    /// Whether it concerns the camera of that name.
+    pub fn concerns(&self, camera: &str) -> bool {
+        self.cameras.is_empty() || self.cameras.iter().any(|name| name == camera)
+    }
+
+    /// What a start meets meanwhile.
+    pub(super) fn fault(&self) -> Fault {
+        let code = match self.by {
+            StopReason::Sleep => FaultCode::Sleeping,
+            _ => FaultCode::CameraShut,
+        };
+        Fault::new(code, self.what.clone())
+    }
+}
+
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceStatus {
@@ -136,6 +163,9 @@ pub struct ServiceStatus {
     pub serial: u64,
     /// Whether the service is ending.
     pub stopping: bool,
+    /// What keeps cameras closed for now.
+    #[serde(default)]
+    pub shut: Vec<Shut>,
     /// The cameras, as configured.
     pub cameras: Vec<CameraStatus>,
     /// The sessions: those alive, and the last ones that ended.

@@ -32,6 +32,10 @@ const ENDED_BY = {
   viewer: 'It was stopped from here.',
   'time-limit': 'The configured time limit is over.',
   shutdown: 'The service on the device is shutting down.',
+  sleep: 'The device was about to sleep.',
+  'lens-cover': 'The lens cover was shut.',
+  'privacy-switch': 'The privacy switch was put on.',
+  doffed: 'The headset was taken off.',
 };
 
 /** Whether the viewer asked for this end and all of it went as it should. */

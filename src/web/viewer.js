@@ -170,7 +170,8 @@ function draw(focus) {
 
 function statusCame(status) {
   cameras = status.cameras;
-  $('service').textContent = status.stopping ? 'The service is stopping' : `${location.host} · v${status.version}`;
+  const matter = status.stopping ? ['the service is stopping'] : status.shut.map(({ what }) => what);
+  $('service').textContent = matter.length ? sentence(matter.join(', ')) : `${location.host} · v${status.version}`;
   cameraList.show(cameras);
   offerCameras();
   timeline.noticed(status);

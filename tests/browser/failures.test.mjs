@@ -48,9 +48,11 @@ for (const role of ROLES) {
   test(`${role}: the lens cover shuts; the page says so and offers to watch again`, async () => {
     await viewer.choose(role);
     await viewer.watch();
-    await device.end(device.last, { kind: 'lost', fault: { code: 'camera-error', detail: 'the lens cover was shut' } });
+    device.shut = [{ by: 'lens-cover', what: 'the lens cover is shut (switch `lens-cover`)', cameras: [] }];
+    await device.end(device.last, { kind: 'requested', by: 'lens-cover' });
     assert.match(await viewer.notice(), /The lens cover was shut\./);
     await viewer.phase('idle');
+    await viewer.page.getByText('The lens cover is shut (switch `lens-cover`)').waitFor();
     assert.ok(await viewer.page.locator('#again').isVisible());
     assert.equal(await viewer.page.evaluate(() => document.getElementById('picture').srcObject), null);
   });

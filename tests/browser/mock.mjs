@@ -23,6 +23,7 @@ export class MockDevice {
   failAt = null; // { step, fault }: every start fails there
   unclean = []; // what every end leaves behind
   held = [];
+  shut = []; // what keeps cameras closed
   #serial = 1;
   #generation = 0;
   #sessions = new Map();
@@ -81,6 +82,7 @@ export class MockDevice {
       version: '0.1.0-mock',
       serial: this.#serial,
       stopping: false,
+      shut: this.shut,
       cameras: this.cameras,
       sessions: [...this.#sessions.values()].map(({ status }) => status),
     };

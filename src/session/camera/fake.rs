@@ -19,6 +19,7 @@ use crate::config::{Config, Deadlines};
 use crate::device::Shutter;
 use crate::device::fake::Fake;
 use crate::lifecycle::{Fault, FaultCode};
+use crate::session::Announcer;
 use crate::wire::socket::ControlSocket;
 use crate::wire::{CameraCommand, CameraFact, Codec, Reply, Report, Request, SessionId};
 use crate::worker::Spares;
@@ -79,6 +80,7 @@ impl Stand {
             tasks,
             ending: CancellationToken::new(),
             serial: watch::Sender::new(0),
+            announcer: Announcer::default(),
         };
         let mut shutter = Shutter::new(&config, board.roots());
         shutter.probe = |_| Ok(());

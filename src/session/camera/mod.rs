@@ -30,6 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use self::leases::Leases;
 use self::run::{CameraWorker, Run};
+use super::announcer::{Announcer, News};
 use super::status::{CameraState, CameraStatus};
 use super::timeline::Done;
 use crate::config::{self, Deadlines};
@@ -39,7 +40,7 @@ use crate::wire::{CameraCommand, Codec, Reply, SessionId};
 use crate::worker::Spares;
 
 pub use leases::Held;
-pub(super) use recover::RECOVER_DEADLINE;
+pub use recover::RECOVER_DEADLINE;
 pub use run::Loss;
 
 /// One configured camera. All of it may be called by many sessions at once; every future is
@@ -56,6 +57,7 @@ pub struct Camera {
     leases: Mutex<Leases>,
     state: watch::Sender<CameraState>,
     serial: watch::Sender<u64>,
+    announcer: Announcer,
 }
 
 /// What all cameras of a service share.
@@ -71,15 +73,17 @@ pub struct Surroundings {
     pub ending: CancellationToken,
     /// Counts up whenever a status changes.
     pub serial: watch::Sender<u64>,
+    /// Where openings and closes are said.
+    pub announcer: Announcer,
 }
 
 impl Camera {
     /// A closed camera.
     pub fn new(config: config::Camera, around: Surroundings) -> Self {
-        let Surroundings { deadlines, spares, tasks, ending, serial } = around;
+        let Surroundings { deadlines, spares, tasks, ending, serial, announcer } = around;
         let (leases, state) = (Mutex::default(), watch::Sender::new(CameraState::Closed));
         let shutter = Arc::new(Shutter::new(&config, Roots::default()));
-        Self { config, deadlines, shutter, spares, tasks, ending, leases, state, serial }
+        Self { config, deadlines, shutter, spares, tasks, ending, leases, state, serial, announcer }
     }
 
     /// Its configuration.
@@ -160,7 +164,21 @@ impl Camera {
         if self.state.send_replace(state) != state {
             tracing::info!(camera = self.config.name, ?state, "camera");
         }
+        let (camera, fault) = (self.config.name.clone(), self.leases().fault());
+        match (state, fault) {
+            (CameraState::Open, _) => self.announcer.say(News::Opened { camera }),
+            (CameraState::Closed, _) => self.announcer.say(News::Closed { camera }),
+            (CameraState::Wedged, Some(fault)) => {
+                self.announcer.say(News::Wedged { camera, fault })
+            }
+            _ => {}
+        }
         self.publish();
+    }
+
+    /// Before the first frame leaves: whoever shows that a camera is open has been told.
+    pub async fn announced(&self) {
+        self.announcer.heard().await;
     }
 
     /// The run on which `session` holds a lease, with its worker.

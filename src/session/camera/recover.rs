@@ -13,7 +13,7 @@ use super::Camera;
 use crate::worker::{Exit, Process};
 
 /// How long the hook may take. Then it is killed.
-pub(in crate::session) const RECOVER_DEADLINE: Duration = Duration::from_secs(10);
+pub const RECOVER_DEADLINE: Duration = Duration::from_secs(10);
 
 impl Camera {
     /// Whether there is a hook.
