@@ -9,7 +9,7 @@
 //! | 0 | [`lifecycle`], [`sdp`], [`config`], [`pipeline`], [`wire`] | data and pure functions |
 //! | 1 | [`device`], [`worker`], [`session`] | processes, sockets, deadlines |
 //! | 1.5 | [`http`] | problem documents, origins, bodies: what the adapters above share |
-//! | 2 | [`signalling`], [`control`] | HTTP, WebSocket |
+//! | 2 | [`signalling`], [`control`], [`triggers`] | HTTP, WebSocket, D-Bus, input devices |
 //! | 3 | [`daemon`] | wiring, systemd |
 //!
 //! `src/media` is not here: it belongs to `bin/shutter-media.rs`, the one binary that links
@@ -25,5 +25,6 @@ pub mod pipeline;
 pub mod sdp;
 pub mod session;
 pub mod signalling;
+pub mod triggers;
 pub mod wire;
 pub mod worker;

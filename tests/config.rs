@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shutterd::config::document::Source;
-use shutterd::config::{Config, ConfigReport, Led};
+use shutterd::config::{Config, ConfigReport, InputCode, Led, Means, ShutWhen};
 use shutterd::lifecycle::{CameraOpens, Step, Undo};
 use shutterd::pipeline;
 use shutterd::wire::Codec;
@@ -39,6 +39,22 @@ width = 640
 height = 360
 bitrate = 800_000
 max-viewers = 2
+[sleep]
+cameras = "ignore"
+[[switch]]
+name = "cover"
+device = "/dev/input/by-path/platform-gpio-keys-event"
+cameras = ["head"]
+[[switch]]
+name = "off-head"
+means = "worn"
+event = "SW_TABLET_MODE"
+delay = "2s"
+[[switch]]
+name = "privacy"
+means = "privacy"
+event = "KEY_588"
+shut = "toggle"
 [session]
 max-duration = "1h"
 [deadlines]
@@ -47,6 +63,9 @@ destroy-source = "500ms"
 [webrtc]
 ice-servers = ["stun:stun.example:3478", "turn:device:secret@turn.example:3478"]
 "#;
+
+/// `SW_CAMERA_LENS_COVER`
+const LENS_COVER: InputCode = InputCode::Switch(9);
 
 fn report(text: &str) -> Vec<String> {
     match Config::from_text(text) {
@@ -89,6 +108,19 @@ fn every_key_arrives() {
     assert_eq!(head.board.codecs(), [Codec::H264, Codec::Vp8]);
     let test = config.camera("test").unwrap();
     assert_eq!((test.bitrate, test.max_viewers), (800_000, 2));
+    assert!(!config.closes_for_sleep);
+    let [cover, worn, privacy] = config.switches.as_slice() else { panic!("three switches") };
+    assert_eq!(
+        (cover.means, cover.event, cover.shut),
+        (Means::LensCover, LENS_COVER, ShutWhen::On)
+    );
+    assert!(cover.device.is_some() && cover.delay.is_zero() && cover.cameras == ["head"]);
+    assert_eq!(
+        (worn.means, worn.event, worn.shut),
+        (Means::Worn, InputCode::Switch(1), ShutWhen::Off)
+    );
+    assert_eq!((worn.device.as_ref(), worn.delay), (None, Duration::from_secs(2)));
+    assert_eq!((privacy.event, privacy.shut), (InputCode::Key(588), ShutWhen::Toggle));
     assert_eq!(config.session.max_duration, Some(Duration::from_secs(3600)));
     assert_eq!(config.deadlines.step(Step::OpenCamera), Duration::from_secs(5));
     assert_eq!(config.deadlines.undo(Undo::DestroySource), Duration::from_millis(500));
@@ -106,6 +138,9 @@ fn nothing_written_is_the_demo() {
     let journal = config.journal.as_ref().unwrap();
     assert_eq!(journal.directory, Path::new("/var/lib/shutterd"));
     assert_eq!(journal.max_size, 8 * 1024 * 1024);
+    assert!(config.closes_for_sleep);
+    let [switch] = config.switches.as_slice() else { panic!("{:?}", config.switches) };
+    assert_eq!((switch.event, switch.device.as_ref()), (LENS_COVER, None));
     assert_eq!(config.session.max_duration, None);
     assert!(config.webrtc.ice_servers.is_empty());
     assert!(config.plan_text().contains("built-in default"));
@@ -211,6 +246,31 @@ fn contradictions_are_found() {
         ),
         (&with_camera("[session]\nmax-duration = \"1ms\"\n"), "too short"),
         (&with_camera("[deadlines]\nclose-camera = \"1100ms\"\n"), ":5: deadlines.close-camera"),
+        (&with_camera("[[switch]]\nmeans = \"privacy\"\n"), ":4: switch.name: is missing"),
+        (
+            &with_camera("[[switch]]\nname = \"a\"\nmeans = \"privacy\"\n"),
+            ":4: switch.event: is missing; write the kernel's name",
+        ),
+        (
+            &with_camera("[[switch]]\nname = \"a\"\n[[switch]]\nname = \"a\"\n"),
+            ":7: switch.name: `a` is taken by the switch of shutterd.toml:5",
+        ),
+        (
+            &with_camera("[[switch]]\nname = \"a\"\ncameras = [\"b\"]\n"),
+            ":6: switch.cameras: there is no camera `b`",
+        ),
+        (
+            &with_camera("[[switch]]\nname = \"a\"\nshut = \"toggle\"\n"),
+            ":6: switch.shut: a switch stays where it is put",
+        ),
+        (
+            &with_camera("[[switch]]\nname = \"a\"\nevent = \"SW_NONE\"\n"),
+            ":6: switch.event: `SW_NONE` is no switch or key of the kernel",
+        ),
+        (
+            &with_camera("[[switch]]\nname = \"a\"\ndevice = \"event0\"\n"),
+            ":6: switch.device: `event0` is not an absolute path",
+        ),
         ("camera = 3\n", ":1: camera: is an integer, not a section; write `[[camera]]`"),
         (&with_camera("[http]\nframerate = 3\n"), "`framerate` belongs to `[[camera]]`"),
     ] {

@@ -203,8 +203,8 @@ fn recover_is_a_program(table: &Table, report: &mut Report) {
     }
 }
 
-/// Reports every camera whose `key` an earlier one has.
-fn duplicates(tables: &[&Table], key: &str, report: &mut Report) {
+/// Reports every section of its kind whose `key` an earlier one has.
+pub(super) fn duplicates(tables: &[&Table], key: &str, report: &mut Report) {
     let mut seen: HashMap<&str, &Place> = HashMap::new();
     for table in tables {
         let Some(entry) = table.get(key) else { continue };
@@ -214,9 +214,10 @@ fn duplicates(tables: &[&Table], key: &str, report: &mut Report) {
         }
         match seen.get(text.as_str()) {
             Some(first) => {
-                let wrong = format!("`{text}` is taken by the camera of {first}");
-                let instead = "every camera has its own";
-                report.add(&entry.place, format!("camera.{key}"), wrong, instead);
+                let section = table.section;
+                let wrong = format!("`{text}` is taken by the {section} of {first}");
+                let instead = format!("every {section} has its own");
+                report.add(&entry.place, format!("{section}.{key}"), wrong, instead);
             }
             None => {
                 seen.insert(text, &entry.place);

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::schema::{Key, Kind, Schema, Section};
+use super::switches::InputCode;
 use crate::lifecycle::steps::{STEPS, UNDOS};
 
 /// Sections whose keys can also be given by a variable:
@@ -75,6 +76,26 @@ pub fn schema() -> Schema {
             Key { name: "recover", kind: Kind::Texts(argument), example: "[]",
                 doc: "write the command, with arguments, that frees a camera which stays held" },
         ]},
+        section("sleep", &[
+            Key { name: "cameras", kind: Kind::Choice(&["close", "ignore"]), example: "\"close\"",
+                doc: "write whether cameras are closed before the device sleeps, and sleep waits for it" },
+        ]),
+        Section { path: "switch", repeated: true, keys: vec![
+            Key { name: "name", kind: Kind::Text(name), example: "\"lens-cover\"",
+                doc: "write the switch's name for the log, 1 to 32 of a-z 0-9 - _" },
+            Key { name: "means", kind: Kind::Choice(&["lens-cover", "privacy", "worn"]), example: "\"lens-cover\"",
+                doc: "write what it is: a `lens-cover`, a `privacy` switch, or whether the headset is `worn`" },
+            Key { name: "device", kind: Kind::Text(input_device), example: "\"auto\"",
+                doc: "write the absolute path of the input device, or `auto`: every one that has the event" },
+            Key { name: "event", kind: Kind::Text(input_code), example: "\"SW_CAMERA_LENS_COVER\"",
+                doc: "write the kernel's name of the switch or key, `SW_…` or `KEY_…`" },
+            Key { name: "shut", kind: Kind::Choice(&["on", "off", "toggle"]), example: "\"on\"",
+                doc: "write when it shuts: `on`, `off`, or `toggle` for a key that is pressed for a change" },
+            Key { name: "delay", kind: Kind::Duration(Duration::ZERO, Duration::from_secs(3600)), example: "\"0s\"",
+                doc: "write how long it must be so before cameras are closed, up to 1h" },
+            Key { name: "cameras", kind: Kind::Texts(name), example: "[]",
+                doc: "write the names of the cameras that it concerns; none is every camera" },
+        ]},
         section("session", &[
             Key { name: "max-duration", kind: Kind::Duration(Duration::ZERO, Duration::from_secs(30 * 86_400)), example: "\"0s\"",
                 doc: "write how long a session may run, 1s to 30days; 0s is no limit" },
@@ -129,6 +150,14 @@ fn argument(text: &str) -> Result<(), String> {
 fn device(text: &str) -> Result<(), String> {
     path(text)?;
     crate::pipeline::check_device(text)
+}
+
+fn input_device(text: &str) -> Result<(), String> {
+    if text == "auto" { Ok(()) } else { path(text) }
+}
+
+fn input_code(text: &str) -> Result<(), String> {
+    text.parse::<InputCode>().map(drop)
 }
 
 /// The name of a directory.

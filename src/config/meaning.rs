@@ -11,6 +11,7 @@ use super::keys::SHORTEST_SESSION;
 use super::model::{Config, Control, Deadlines, Http, Journal, Media, Session, WebRtc};
 use super::report::{Place, Report};
 use super::schema::{Value, written};
+use super::switches;
 use crate::lifecycle::Undo;
 use crate::lifecycle::steps::{STEPS, UNDOS};
 
@@ -42,7 +43,9 @@ pub(super) fn config(
         },
         journal: journal(&last),
         media,
+        switches: switches::all(tables, &cameras, report),
         cameras,
+        closes_for_sleep: last.text("sleep", "cameras") != Some("ignore"),
         session: session(&last, report),
         deadlines: deadlines(&last, report),
         webrtc: WebRtc {

@@ -19,10 +19,12 @@ mod model;
 mod plan_text;
 pub mod report;
 pub mod schema;
+mod switches;
 mod variables;
 
 pub use cameras::FindBoard;
 pub use load::MAIN_FILE;
 pub use model::{Camera, Config, Control, Deadlines, Http, Journal, Led, Media, Session, WebRtc};
 pub use report::Report as ConfigReport;
+pub use switches::{InputCode, Means, ShutWhen, Switch};
 pub use variables::VARIABLE_PREFIX;

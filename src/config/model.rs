@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::switches::Switch;
 use crate::lifecycle::steps::{STEPS, UNDOS};
 use crate::lifecycle::{CameraOpens, Step, Undo};
 use crate::pipeline::{Board, Values};
@@ -22,6 +23,10 @@ pub struct Config {
     pub media: Media,
     /// The cameras, in the order in which they were written. At least one; names are unique.
     pub cameras: Vec<Camera>,
+    /// What keeps cameras closed, in the order in which it was written; names are unique.
+    pub switches: Vec<Switch>,
+    /// Whether cameras are closed before the device sleeps.
+    pub closes_for_sleep: bool,
     /// What holds for every session.
     pub session: Session,
     /// How long each step may take.

@@ -58,6 +58,13 @@ impl Config {
             Some(limit) => line(out, "session", format!("at most {}", written(limit)))?,
             None => line(out, "session", "no time limit")?,
         }
+        let sleep = if self.closes_for_sleep {
+            "waits until the cameras are closed"
+        } else {
+            "not heard of"
+        };
+        line(out, "sleep", sleep)?;
+        many(out, "shut", &self.switches)?;
         for camera in &self.cameras {
             camera.write(out)?;
         }

@@ -25,7 +25,7 @@ const FLOORS: [&[&str]; 5] = [
     &["session", "worker", "device"],
     // What HTTP adapters share, which never import one another.
     &["http"],
-    &["signalling", "control"],
+    &["signalling", "control", "triggers"],
     &["daemon"],
 ];
 

@@ -22,6 +22,9 @@ use shutterd::session::{CameraState, ServiceStatus};
 /// Longer than anything here takes on a loaded machine; a test that meets it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The variable by which a program finds the system bus.
+const BUS: &str = "DBUS_SYSTEM_BUS_ADDRESS";
+
 /// A running service. Dropping it kills it.
 pub struct Service {
     child: Child,
@@ -92,6 +95,10 @@ impl Service {
 
     fn run(mut command: Command, directory: tempfile::TempDir) -> Self {
         let socket = directory.path().join("control.sock");
+        // No test has to do with the machine's own bus.
+        let of_its_own = command.get_envs().any(|(name, _)| name == BUS);
+        let elsewhere = (!of_its_own)
+            .then(|| (BUS, format!("unix:path={}", directory.path().join("no-bus").display())));
         let mut child = command
             .arg("--config")
             .arg(directory.path().join("shutterd.toml"))
@@ -99,6 +106,7 @@ impl Service {
             // Inherited by the workers: a warning of GLib or GStreamer ends the one that has it.
             .env("G_DEBUG", "fatal-warnings")
             .env_remove("JOURNAL_STREAM")
+            .envs(elsewhere)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -150,6 +158,12 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// Waits until the log has a line that contains `text`, from whenever it is.
+    pub fn has_said(&mut self, text: &str) -> String {
+        let said = self.seen.iter().find(|line| line.contains(text)).cloned();
+        said.unwrap_or_else(|| self.wait_for_log(text))
     }
 
     /// Everything it has logged so far.
