@@ -3,6 +3,8 @@
 //! page ([`page`]).
 
 pub mod api;
+pub mod bus;
 pub mod page;
 #[cfg(feature = "faults")]
 pub mod planted;
+mod polkit;
