@@ -14,7 +14,7 @@ BUILD_PACKAGES := pkg-config gcc libc6-dev ca-certificates \
 	libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
 RUN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-x
-TEST_PACKAGES := chromium fonts-dejavu-core gstreamer1.0-tools binutils iproute2 nodejs npm procps
+TEST_PACKAGES := chromium dbus-daemon systemd fonts-dejavu-core gstreamer1.0-tools binutils iproute2 nodejs npm procps
 LINT_PACKAGES := shellcheck
 
 .PHONY: help
@@ -49,6 +49,10 @@ run: packages-build  ## Build and start the service; its log names the address o
 	   if [ -n '$(CAMERA)' ]; then echo 'device = "$(CAMERA)"'; echo 'board = "v4l2-software"'; \
 	   else echo 'board = "demo"'; fi; } > target/run/shutterd.toml
 	target/release/shutterd --config target/run/shutterd.toml
+
+# No test has to do with the machine's own bus: its logind would be asked to hold up the machine's sleep.
+test%: export DBUS_SYSTEM_BUS_ADDRESS := unix:path=/nonexistent
+faults soak: export DBUS_SYSTEM_BUS_ADDRESS := unix:path=/nonexistent
 
 .PHONY: test test-rust test-browser test-network test-peers
 test: test-rust mutants test-browser test-network test-peers test-link faults soak test-qemu  ## Every test, the QEMU device included
@@ -148,3 +152,21 @@ target/tools/bin/cargo-deny:
 .PHONY: clean
 clean:  ## Remove everything that was made
 	rm -rf target tests/browser/node_modules tests/qemu/node_modules
+
+# What a system image has. Packages call this with DESTDIR; the programs must be built before.
+DESTDIR ?=
+PROGRAMS ?= target/release
+
+.PHONY: install
+install:  ## Install what was built: DESTDIR=, PROGRAMS=target/release
+	install -Dm755 -t $(DESTDIR)/usr/bin $(PROGRAMS)/shutterd $(PROGRAMS)/shutterctl
+	install -Dm755 -t $(DESTDIR)/usr/libexec/shutterd $(PROGRAMS)/shutter-media
+	install -Dm644 -t $(DESTDIR)/usr/share/shutterd/pipelines pipelines/*.toml
+	install -Dm644 -t $(DESTDIR)/etc/shutterd data/shutterd.toml
+	install -Dm644 -t $(DESTDIR)/usr/lib/systemd/system data/systemd/*
+	install -Dm644 -t $(DESTDIR)/usr/lib/sysusers.d data/sysusers.d/shutterd.conf
+	install -Dm644 -t $(DESTDIR)/usr/lib/tmpfiles.d data/tmpfiles.d/shutterd.conf
+	install -Dm644 -t $(DESTDIR)/usr/lib/udev/rules.d data/udev/70-shutterd.rules
+	install -Dm644 -t $(DESTDIR)/usr/share/dbus-1/system.d data/dbus/io.shutterd.Manager1.conf
+	install -Dm644 -t $(DESTDIR)/usr/share/dbus-1/system-services data/dbus/io.shutterd.Manager1.service
+	install -Dm644 -t $(DESTDIR)/usr/share/polkit-1/actions data/polkit/io.shutterd.policy

@@ -211,7 +211,12 @@ async fn a_worker_inherits_only_what_it_is_given() {
     let log = std::fs::read_link(format!("/proc/{}/fd/2", service.pid())).unwrap();
     let ours = sockets(service.pid());
     assert!(ours.len() > 3, "listeners, control sockets: {ours:?}");
+    let sacrifice = |pid: u32| -> i32 {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+        text.trim().parse().unwrap()
+    };
     for (pid, role) in service.workers() {
+        assert!(sacrifice(pid) > sacrifice(service.pid()), "{role} goes first");
         let shared: Vec<_> = sockets(pid).intersection(&ours).cloned().collect();
         assert_eq!(shared, [log.to_str().unwrap()], "{role} shares more than the log");
     }
@@ -275,6 +280,7 @@ async fn the_watchdog_is_fed_and_systemd_told() {
         .arg(&config)
         .env("NOTIFY_SOCKET", &path)
         .env("WATCHDOG_USEC", "200000")
+        .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")
         .env_remove("WATCHDOG_PID")
         .stderr(std::process::Stdio::null())
         .spawn()

@@ -28,7 +28,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    inherited::close();
+    let sockets = inherited::take();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         let mut signals = Signals::watch()?;
-        let ended = serve(config, signals.next()).await;
+        let ended = serve(config, sockets, signals.next()).await;
         Ok::<_, std::io::Error>(ended)
     });
     // A thread that hangs in a driver must not keep the process.

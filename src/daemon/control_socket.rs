@@ -54,12 +54,36 @@ impl Drop for SocketFile {
     }
 }
 
+/// The control socket: the one that systemd listens on, whose file is not ours to remove, or our own
+/// at `path`. Must be called within a tokio runtime.
+///
+/// # Errors
+/// A live service has the path, something else has, or the system refuses.
+pub async fn open(
+    given: Option<std::os::unix::net::UnixListener>,
+    path: &Path,
+) -> Result<(UnixListener, Option<SocketFile>), ControlSocketError> {
+    let Some(given) = given else {
+        let (listener, file) = bind(path).await?;
+        return Ok((listener, Some(file)));
+    };
+    let failed = |error| ControlSocketError::Io(path.to_owned(), error);
+    given.set_nonblocking(true).map_err(failed)?;
+    let listener = UnixListener::from_std(given).map_err(failed)?;
+    let there =
+        listener.local_addr().ok().and_then(|address| address.as_pathname().map(Path::to_owned));
+    if there.as_deref() != Some(path) {
+        tracing::warn!(?there, configured = %path.display(), "systemd listens elsewhere; shutterctl looks there only when told");
+    }
+    Ok((listener, None))
+}
+
 /// Listens on `path`, mode 0660. What a service that is dead left there is removed; its directory
 /// is made where it is missing. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// A live service has the path, something else has, or the system refuses.
-pub async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), ControlSocketError> {
+async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), ControlSocketError> {
     let failed = |error| ControlSocketError::Io(path.to_owned(), error);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).map_err(failed)?;

@@ -9,4 +9,4 @@ pub mod service;
 pub mod signals;
 pub mod systemd;
 
-pub use service::{Ending, serve};
+pub use service::{Ending, longest_end, serve};

@@ -43,7 +43,7 @@ const MAX_HEAD: usize = 16 * 1024;
 /// Connections of one listener at once. A viewer page needs two or three.
 const MAX_CONNECTIONS: usize = 256;
 /// How long connections may take to finish what they are doing once the server ends.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
+pub(super) const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
 
 /// The server's routes and the connections that outlived their request (WebSockets). Cheap to
 /// clone.

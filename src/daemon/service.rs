@@ -13,11 +13,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::control_socket;
-use super::server::{Options, Server};
+use super::inherited::Sockets;
+use super::server::{DRAIN_DEADLINE, Options, Server};
 use super::systemd;
-use crate::config::Config;
+use crate::config::{Config, Deadlines};
+use crate::control::bus;
 use crate::lifecycle::StopReason;
+use crate::lifecycle::steps::{KILL_DEADLINE, UNDOS};
+use crate::session::camera::RECOVER_DEADLINE;
 use crate::session::{CameraState, Journal, Registry};
+use crate::triggers::Triggers;
 use crate::worker::{Spares, leftover};
 
 /// How the service ended.
@@ -43,20 +48,31 @@ pub enum StartError {
 /// How long the processes and tasks may take to be gone when every session has ended.
 const LEFTOVERS_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Serves until `stop` resolves (to who asked, for the log), then ends every session in order.
+/// The longest that the end of the service may take, with every step late, a camera that has to be
+/// recovered and connections that do not close: what systemd must allow it (`TimeoutStopSec=`).
+pub fn longest_end(deadlines: &Deadlines) -> Duration {
+    let undos: Duration = UNDOS.iter().map(|row| deadlines.undo(row.undo)).sum();
+    // A worker of each kind may have to be killed.
+    undos + 2 * KILL_DEADLINE + RECOVER_DEADLINE + DRAIN_DEADLINE + LEFTOVERS_DEADLINE
+}
+
+/// Serves until `stop` resolves (to who asked, for the log), then ends every session in order. Where
+/// systemd listens for us, `sockets` has it.
 /// The teardown's deadlines bound the end.
 ///
 /// # Errors
 /// When the service cannot listen; nothing has been opened then.
 pub async fn serve(
     config: Config,
+    sockets: Sockets,
     stop: impl Future<Output = &'static str>,
 ) -> Result<Ending, StartError> {
-    let address = config.http.listen;
-    let listener =
-        TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))?;
-    let address = listener.local_addr().unwrap_or(address);
-    let (control, _socket_file) = control_socket::bind(&config.control.socket).await?;
+    let listener = listen(sockets.http, config.http.listen)
+        .await
+        .map_err(|error| StartError::Listen(config.http.listen, error))?;
+    let address = listener.local_addr().unwrap_or(config.http.listen);
+    let (control, _socket_file) =
+        control_socket::open(sockets.control, &config.control.socket).await?;
 
     let tasks = TaskTracker::new();
     let elements: BTreeSet<String> = config
@@ -88,6 +104,10 @@ pub async fn serve(
         ending.run_until_cancelled(preparing).await
     });
 
+    let on_the_bus = registry.clone();
+    let ended = closing.clone();
+    tasks.spawn(async move { ended.run_until_cancelled(bus::serve(on_the_bus)).await });
+    let _triggers = Triggers::listen(&config, &registry).await;
     let server = Server::new(
         registry.clone(),
         Options {
@@ -132,6 +152,20 @@ pub async fn serve(
         return Ok(Ending::Wedged);
     }
     Ok(Ending::Clean)
+}
+
+/// The socket that systemd listens on, or our own at `address`.
+async fn listen(
+    given: Option<std::net::TcpListener>,
+    address: SocketAddr,
+) -> std::io::Result<TcpListener> {
+    let Some(given) = given else { return TcpListener::bind(address).await };
+    given.set_nonblocking(true)?;
+    let there = given.local_addr()?;
+    if there != address {
+        tracing::warn!(%there, configured = %address, "systemd listens elsewhere, and that counts");
+    }
+    TcpListener::from_std(given)
 }
 
 /// Feeds the watchdog, where there is one. Never resolves.
