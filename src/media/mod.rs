@@ -97,6 +97,7 @@ fn start(role: WorkerRole) -> Result<control::End, Box<dyn std::error::Error>> {
     let control: OwnedFd = std::io::stdin().as_fd().try_clone_to_owned()?;
     // Before GStreamer, whose start may rescan its registry for seconds.
     hangup::watch(control.try_clone()?)?;
+    first_when_memory_is_short();
     gst::init()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let end = match role {
@@ -104,6 +105,14 @@ fn start(role: WorkerRole) -> Result<control::End, Box<dyn std::error::Error>> {
         WorkerRole::Peer => runtime.block_on(control::serve::<peer::PeerWorker>(control)),
     };
     Ok(end?)
+}
+
+/// When the kernel has to kill for memory it takes a worker, which the daemon replaces, and not the
+/// daemon, which nobody could.
+fn first_when_memory_is_short() {
+    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", "300") {
+        tracing::debug!(%error, "oom_score_adj");
+    }
 }
 
 /// Ends with pipelines still running: the kernel closes what they hold. Dropping them here instead
