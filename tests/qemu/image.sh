@@ -88,9 +88,15 @@ make_led_tree() {
     mv "$tree" "$out/led.dtb"
 }
 
+make_input_device() {
+    # The sysroot is cross.sh's; a static program needs nothing of the root disk's.
+    aarch64-linux-gnu-gcc --sysroot="$out/sysroot.tree" -static -O1 -Wall -Werror -o "$out/input-device" "$here/guest/input-device.c"
+}
+
 product_files() {
     local binaries=$1 binary
-    find "$here/guest" "$here/shutterd.toml" "$repository/pipelines" -type f 2>/dev/null | sort
+    find "$here/guest" "$here/shutterd.toml" "$repository/pipelines" -type f ! -name '*.c' 2>/dev/null | sort
+    printf '%s\n' "$out/input-device"
     for binary in shutterd shutterctl shutter-media; do
         if [ -f "$binaries/$binary" ]; then printf '%s\n' "$binaries/$binary"; fi
     done
@@ -115,7 +121,7 @@ make_product() {
     while read -r file; do
         case $file in
             "$here"/guest/mdev.conf) install -D -m 644 "$file" "$stage/etc/mdev.conf" ;;
-            "$here"/guest/*) install -D -m 755 "$file" "$stage/usr/lib/testbed/${file##*/}" ;;
+            "$here"/guest/* | "$out"/*) install -D -m 755 "$file" "$stage/usr/lib/testbed/${file##*/}" ;;
             "$here"/shutterd.toml) install -D -m 644 "$file" "$stage/etc/shutterd/shutterd.toml" ;;
             "$repository"/pipelines/*.toml) install -D -m 644 "$file" "$stage/usr/share/shutterd/pipelines/${file##*/}" ;;
             "$binaries"/shutter-media) check_libraries "$file"; install -D -m 755 "$file" "$stage/usr/libexec/shutterd/shutter-media" ;;
@@ -148,5 +154,6 @@ make_part "$out/initrd.cpio" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace
 make_part "$out/root.img" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$here/root-disk.sh")" \
     "$here/root-disk.sh" "$out/userspace.tree" "$out/kernel.tree" "$out/root.img"
 make_part "$out/led.dtb" "$(hash_of "$0" "$(command -v qemu-system-aarch64)")" make_led_tree
+make_part "$out/input-device" "$(hash_of "$out/sysroot.tree.stamp" "$0" "$here/guest/input-device.c")" make_input_device
 product_disk product "$binaries"
 product_disk faults "${binaries%/*}/faults"
