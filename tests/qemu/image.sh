@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # Makes the arm64 device that QEMU boots, in target/qemu: kernel, initrd.cpio, root.img, product.img; faults.img, to be plugged in
-# for product.img, with the build in which faults can be planted; and led.dtb, the device's tree with two LEDs on pins that lead
-# nowhere: a privacy LED that programs may switch, and one that belongs to a driver.
+# for product.img, with the build in which faults can be planted; led.dtb, the device's tree with two LEDs on pins that lead
+# nowhere: a privacy LED that programs may switch, and one that belongs to a driver; and pcm264.ko, a driver of an encoder that
+# there is not (encoder/), which the root disk has.
 #
 # Each part is made again only when what goes into it has changed; after a change of a binary that is the product's disks alone.
 # The product is what `cross.sh` left in its target directory. Without it the device boots all the same, with no shutterd in it.
@@ -66,6 +67,17 @@ make_initrd() {
     mknod -m 600 "$stage/dev/console" c 5 1
     (cd "$stage" && find . -print0 | sort -z | cpio --quiet --null -o -H newc) > "$out/initrd.cpio.new"
     mv "$out/initrd.cpio.new" "$out/initrd.cpio"
+}
+
+# Built in a copy, so that nothing is left in the sources; without debugging information, which is most of it.
+make_encoder() {
+    local stage="$out/encoder.tree" release
+    release=$(basename "$out"/kernel.tree/lib/modules/*)
+    rm -rf "$stage"
+    cp -r "$here/encoder" "$stage"
+    make -s -C "$out/headers.tree/usr/src/linux-headers-$release" M="$stage" ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- modules >&2
+    aarch64-linux-gnu-strip --strip-debug -o "$out/pcm264.ko.new" "$stage/pcm264.ko"
+    mv "$out/pcm264.ko.new" "$out/pcm264.ko"
 }
 
 # The tree that QEMU would give to the guest (so the same processors and memory as in guest.mjs), and the LEDs. No sensor's driver
@@ -146,13 +158,26 @@ mkdir -p "$out"
 exec 9> "$out/lock"
 flock 9
 
-"$here/debian-tree.sh" "$out/kernel.tree" bookworm "${kernel_packages[@]}"
+kernel_tree() { "$here/debian-tree.sh" "$out/kernel.tree" bookworm "${kernel_packages[@]}"; }
+kernel_headers() { "$here/kernel-headers.sh" "$out/headers.tree" "$out/kernel.tree" bookworm; }
+kernel_tree
+status=0
+kernel_headers || status=$?
+if [ "$status" -eq 3 ]; then
+    # The archive has a newer kernel than the one that was unpacked some time ago: take that one.
+    rm -f "$out/kernel.tree.stamp"
+    kernel_tree
+    kernel_headers
+elif [ "$status" -ne 0 ]; then
+    exit "$status"
+fi
 "$here/debian-tree.sh" "$out/userspace.tree" forky "${userspace_packages[@]}"
 
 make_part "$out/kernel" "$(hash_of "$out/kernel.tree.stamp")" make_kernel
 make_part "$out/initrd.cpio" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$0" "$here/guest/initrd-init")" make_initrd
-make_part "$out/root.img" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$here/root-disk.sh")" \
-    "$here/root-disk.sh" "$out/userspace.tree" "$out/kernel.tree" "$out/root.img"
+make_part "$out/pcm264.ko" "$(hash_of "$out/kernel.tree.stamp" "$out/headers.tree.stamp" "$0" "$here"/encoder/*)" make_encoder
+make_part "$out/root.img" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$here/root-disk.sh" "$out/pcm264.ko")" \
+    "$here/root-disk.sh" "$out/userspace.tree" "$out/kernel.tree" "$out/root.img" "$out/pcm264.ko"
 make_part "$out/led.dtb" "$(hash_of "$0" "$(command -v qemu-system-aarch64)")" make_led_tree
 make_part "$out/input-device" "$(hash_of "$out/sysroot.tree.stamp" "$0" "$here/guest/input-device.c")" make_input_device
 product_disk product "$binaries"

@@ -13,7 +13,7 @@ tools=(
     mmdebstrap debian-archive-keyring   # unpacks the arm64 packages, with their signatures checked
     e2fsprogs cpio kmod binutils        # disks, initrd, module dependencies, readelf
     device-tree-compiler                # the device tree with an LED
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross pkg-config ca-certificates
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross pkg-config ca-certificates make
     iproute2 util-linux                 # the namespace of the tests
     chromium                            # the viewer
 )

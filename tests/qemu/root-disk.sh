@@ -3,13 +3,16 @@
 #
 # Makes the device's root disk from the unpacked packages:
 #
-#     root-disk.sh USERSPACE-TREE KERNEL-TREE IMAGE
+#     root-disk.sh USERSPACE-TREE KERNEL-TREE IMAGE MODULE...
 #
+# The modules are those that are not the kernel's own.
 # Only what the device runs is taken: the named programs and plugins with the libraries they need. A small disk is not the
 # point; the emulated processor is slow, and a plugin registry of thirty plugins loads in a tenth of the time of three hundred.
 set -euo pipefail
 
 userspace=$1 kernel=$2 image=$3
+shift 3
+own_modules=("$@")
 root="${image%.img}.tree"
 release=$(basename "$kernel"/lib/modules/*)
 libraries=usr/lib/aarch64-linux-gnu
@@ -19,7 +22,7 @@ programs=(
     # Busybox has these too, but its own start busybox programs even where the full program of that name is installed.
     usr/bin/env usr/bin/timeout usr/bin/setsid usr/bin/setpriv usr/bin/nsenter usr/bin/unshare usr/bin/find usr/bin/xargs
     usr/bin/ip usr/bin/ss usr/sbin/tc
-    usr/bin/v4l2-ctl usr/bin/media-ctl usr/bin/aplay usr/bin/arecord usr/bin/amixer
+    usr/bin/v4l2-ctl usr/bin/v4l2-compliance usr/bin/media-ctl usr/bin/aplay usr/bin/arecord usr/bin/amixer
     usr/bin/gst-launch-1.0 usr/bin/gst-inspect-1.0
     "$libraries/gstreamer1.0/gstreamer-1.0/gst-plugin-scanner"
 )
@@ -36,6 +39,7 @@ data=(usr/share/alsa etc/os-release etc/ld.so.conf etc/ld.so.conf.d usr/lib/os-r
 modules=(
     virtio_net virtio_rng vivid snd-aloop uinput evdev leds-gpio led_bl ledtrig-camera sch_netem
     dummy_hcd libcomposite usb_f_uvc uvcvideo loop
+    v4l2_mem2mem videobuf2_vmalloc
 )
 
 # One line per library name: "name path", for every shared object of the tree.
@@ -102,6 +106,7 @@ copy_modules() {
     cp "$kernel/lib/modules/$release/"modules.{order,builtin,builtin.modinfo} "$root/usr/lib/modules/$release/"
     printf '%s\n' "${list[@]}" | sort -u | sed "s|^$kernel/lib/||" |
         tar -C "$kernel/lib" -cf - -T - | tar -C "$root/usr/lib" -xf -
+    install -D -m 644 -t "$root/usr/lib/modules/$release/updates" "${own_modules[@]}"
     depmod -b "$root" "$release"
 }
 
