@@ -75,6 +75,19 @@ fn the_built_in_boards_are_good() {
     assert!(!v4l2.elements(Codec::Vp8).contains(&"x264enc".to_owned()));
 }
 
+/// It is no built-in one: its encoder is there only where its driver is.
+#[test]
+fn the_board_with_an_encoder_of_the_kernel_is_good() {
+    let text = include_str!("../../pipelines/raspberry-pi-cm4.toml");
+    let board = Board::parse(text, "raspberry-pi-cm4.toml").unwrap();
+    assert_eq!((board.title(), board.has_device()), ("Raspberry Pi CM4", true));
+    assert_eq!(board.codecs(), [Codec::H264]);
+    let promise = board.promise(Codec::H264).unwrap();
+    assert_eq!(promise.profile_level_id.as_deref(), Some("42e01f"));
+    let launch = board.launch(Codec::H264, &values("/dev/video0")).unwrap();
+    assert!(launch.contains(",video_bitrate=1900000\"\n"), "{launch}");
+}
+
 #[test]
 fn every_mistake_has_its_line() {
     for (from, to, expected) in [
