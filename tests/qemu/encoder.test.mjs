@@ -1,47 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The device's encoder without the product: it is what the kernel's document says a stateful encoder is, its stream is decoded to
-// the samples that went in, it keeps to its bit rate, and each of its faults is what its name says.
+// the samples that went in, and it keeps to its bit rate.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import { launchChromium } from './chromium.mjs';
-import { atRest, forget, loadEncoder, noFaults, random, recorded, seed, shell } from './encoder.mjs';
-import { Guest } from './guest.mjs';
-
-const guest = new Guest();
-let node;
-
-before(async () => {
-  await guest.boot();
-  node = await loadEncoder(guest);
-});
-after(() => guest.stop());
-afterEach(() => noFaults(guest));
-
-/** Runs a script in the device, with the functions of the encoder's `shell`; it must succeed. */
-async function run(script, options) {
-  const answer = await guest.run(`${shell}\n${script}`, { milliseconds: 60_000, ...options });
-  assert.equal(answer.code, 0, `${answer.stdout}${answer.stderr}`);
-  return answer;
-}
-
-// A shell has what it starts in the background ignore SIGINT, and gst-launch heeds it only once it runs.
-const player = 'env --default-signal=INT gst-launch-1.0 -q';
-
-// A filesink that buffers would keep the encoder's few buffers, and stop it.
-const save = 'filesink location=stream buffer-mode=unbuffered';
-
-/** A gst-launch text from a test picture to the encoded stream; `raw` is a file for what goes in. */
-function encode({ pictures = 20, pattern = 'smpte', format = 'I420', size: [width, height] = [320, 180], controls = {}, raw } = {}) {
-  const set = Object.entries(controls).map(([name, value]) => `,${name}=${value}`).join('');
-  return `videotestsrc num-buffers=${pictures} pattern=${pattern} ` +
-    `! video/x-raw,format=${format},width=${width},height=${height},framerate=25/1 ` +
-    (raw ? `! tee name=t ! queue ! filesink location=${raw}  t. ! queue ` : '') +
-    `! v4l2h264enc ${set && `extra-controls=c${set}`} ! 'video/x-h264,profile=constrained-baseline,level=(string)4'`;
-}
+import { atRest, forget, recorded } from './encoder.mjs';
+import { encode, guest, node, run, save, stream } from './encoder-stand.mjs';
 
 // So much that each macroblock which changes is sent at once.
 const lossless = { video_bitrate: 100_000_000 };
@@ -135,22 +103,6 @@ test("what Chromium's decoder gives is what went in", async () => {
   }
 });
 
-/** Has v4l2-ctl encode so many pictures and then drain; what each dequeued buffer was, of the stream and of the source. */
-async function stream(pictures) {
-  const { stdout } = await run(`v4l2-ctl -d ${node} --set-fmt-video-out width=320,height=180,pixelformat=YU12 \\
-    --stream-mmap --stream-out-mmap --stream-count ${pictures} --stream-to /tmp/stream --verbose 2>&1`);
-  const buffers = (queue) => [...stdout.matchAll(new RegExp(`^${queue} dqbuf: .*bytesused: (\\d+) .*\\((.*)\\)$`, 'gm'))]
-    .map(([, bytes, flags]) => ({ bytes: Number(bytes), flags: flags.split(', ') }));
-  const coded = buffers('cap');
-  // The last buffer is the last picture's, or an empty one after it, as the drain comes before or after that picture.
-  assert.deepEqual(coded.map(({ flags }) => flags.includes('last')), coded.map((_, i) => i === coded.length - 1), stdout);
-  if (coded.length > pictures) assert.equal(coded.pop().bytes, 0, stdout);
-  assert.match(stdout, /STOP ENCODER[^]*EOS EVENT/);
-  const is = ({ flags }) => ['error', 'keyframe', 'P-frame'].filter((flag) => flags.includes(flag)).join();
-  assert.deepEqual(coded.map(({ bytes }) => bytes > 0), coded.map((buffer) => is(buffer) !== 'error'));
-  return { coded: coded.map(is), raw: buffers('out').map(is) };
-}
-
 test('a drain gives all pictures, the last buffer and the event', async () => {
   await forget(guest);
   assert.deepEqual((await stream(8)).coded, ['keyframe', ...Array(7).fill('P-frame')]);
@@ -210,143 +162,4 @@ test('a level that the picture does not fit is refused', async () => {
   assert.match(stdout, /Buffer pool activation failed/);
   assert.ok(stdout.includes(refused), stdout);
   await atRest(guest, node);
-});
-
-/** The faults are reset, and the encoder is as it was before: it encodes. */
-async function works() {
-  await noFaults(guest);
-  await forget(guest);
-  await run(`gst-launch-1.0 -q ${encode()} ! fakesink`);
-  assert.equal((await recorded(guest)).drained, 1);
-  await atRest(guest, node);
-}
-
-test('fault: open fails as busy', async () => {
-  await run('fault open_busy 1');
-  const { code, stderr } = await guest.run(`exec 3< ${node}`);
-  assert.notEqual(code, 0);
-  assert.match(stderr, /busy/i);
-  await works();
-});
-
-test('fault: pictures come back with an error', async () => {
-  await forget(guest);
-  await run('fault errors 2');
-  const { coded, raw } = await stream(8);
-  assert.deepEqual(coded, ['error', 'error', 'keyframe', ...Array(5).fill('P-frame')]);
-  assert.deepEqual(raw.slice(0, 3), ['error', 'error', ''], 'the sources of those pictures');
-  const { pictures, errors } = await recorded(guest);
-  assert.deepEqual({ pictures, errors }, { pictures: 6, errors: 2 });
-  await works();
-});
-
-test('fault: a wrong length', async () => {
-  await forget(guest);
-  const { stdout } = await run(`
-    fault bytesused_percent 50
-    gst-launch-1.0 -q ${encode()} ! filesink location=/tmp/stream buffer-mode=unbuffered
-    stat -c %s /tmp/stream`);
-  const { bytes } = await recorded(guest);
-  assert.ok(Math.abs(Number(stdout) - bytes / 2) <= 20, `${stdout} of ${bytes}`);
-  await works();
-});
-
-test('fault: nothing comes back any more, until it does', async () => {
-  await forget(guest);
-  await run(`
-    fault stall 1
-    ${player} ${encode()} ! fakesink & player=$!
-    until_record streaming_capture -eq 1
-    until_record outstanding -ge 2
-    [ "$(record pictures)" = 0 ] || exit 1
-    fault stall 0
-    wait $player || exit 2
-    [ "$(record pictures)" = 20 ] || exit 3
-    # And one that is ended meanwhile ends.
-    fault stall 1
-    ${player} ${encode()} ! fakesink & player=$!
-    until_record streaming_capture -eq 1
-    until_record outstanding -ge 2
-    kill -INT $player
-    wait $player
-    [ "$(record pictures)" = 20 ] || exit 4`);
-  await atRest(guest, node);
-  await works();
-});
-
-test('fault: a drain that never ends', async () => {
-  await forget(guest);
-  await run(`
-    fault keep_last 1
-    ${player} ${encode()} ! fakesink & player=$!
-    until_record drains -eq 1
-    until_record pictures -eq 20
-    kill -0 $player || exit 1
-    [ "$(record drained)" = 0 ] || exit 2
-    kill -KILL $player
-    until_record open -eq 0`);
-  await works();
-});
-
-test('fault: STREAMOFF takes its time', async () => {
-  const seconds = async () => Number((await run(`
-    read -r began _ < /proc/uptime
-    gst-launch-1.0 -q ${encode()} ! fakesink
-    read -r now _ < /proc/uptime
-    echo $began $now`)).stdout.trim().split(' ').reduce((began, now) => now - began));
-  const usual = await seconds();
-  await run('fault streamoff_ms 1500');
-  const slow = await seconds();
-  assert.ok(slow >= 3, `two queues stop within ${slow} s, usually ${usual} s`);
-  await works();
-});
-
-test('fault: STREAMOFF that does not come back, whatever is done to its process', async () => {
-  await forget(guest);
-  await run(`
-    fault streamoff_stuck 1
-    ${player} ${encode({ pictures: -1 })} ! fakesink & player=$!
-    until_record pictures -ge 3
-    kill -INT $player
-    # A thread of it sleeps in the kernel, where no signal reaches it.
-    until grep -qs '^State:.*disk sleep' /proc/$player/task/*/status; do usleep 5000; done
-    kill -KILL $player
-    grep -qs '^State:.*disk sleep' /proc/$player/task/*/status || exit 1
-    [ "$(record open)" -ge 1 ] || exit 2
-    fault streamoff_stuck 0
-    until_record open -eq 0`);
-  await works();
-});
-
-// What GStreamer 225d6b7e11 mended: a state change that meets the codec's threads at the wrong moment must not freeze it.
-// Failure modes: V14.
-test('a pipeline with the encoder is stopped at any moment, again and again, and never hangs', async () => {
-  const next = random(seed());
-  // Here the moment is what is tested, so time passes; that the player runs, or has ended, is waited for.
-  const moments = Array.from({ length: 60 }, () => Math.floor(next() ** 2 * 1_200_000));
-  await forget(guest);
-  const { stdout } = await run(`
-    for moment in ${moments.join(' ')}; do
-      ${player} ${encode({ pictures: -1, size: [64, 48] })} ! h264parse ! fakesink > /tmp/said 2>&1 & player=$!
-      until [ "$(record open)" != 0 ]; do kill -0 $player || exit 1; done
-      usleep $moment
-      kill -INT $player
-      wait $player
-      [ "$(record open) $(record streaming_output) $(record streaming_capture) $(record outstanding)" = '0 0 0 0' ] || exit 2
-      echo "$moment $(record pictures)"
-    done`, { milliseconds: 400_000 });
-  const seen = stdout.trim().split('\n').map((line) => Number(line.split(' ')[1]));
-  assert.equal(seen.length, moments.length);
-  // Some ended before the first picture, and some while pictures came.
-  const gained = seen.map((pictures, i) => pictures - (seen[i - 1] ?? 0));
-  assert.ok(gained.some((pictures) => pictures === 0) && gained.some((pictures) => pictures > 3), gained.join());
-  console.log(`pictures before each end: ${gained.join()}`);
-  await works();
-});
-
-test('the driver can be taken out and put in again, and the kernel has nothing to report', async () => {
-  const { stdout } = await run('modprobe -r pcm264; [ ! -e /sys/kernel/debug/pcm264 ] && dmesg');
-  assert.doesNotMatch(stdout, /WARNING|BUG|Oops|Call trace|use-after-free/);
-  node = await loadEncoder(guest);
-  await works();
 });
