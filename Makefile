@@ -142,7 +142,7 @@ lint: packages-lint packages-test target/tools/bin/cargo-deny  ## Formatting, cl
 	cargo fmt --check --manifest-path bench/link/Cargo.toml
 	cargo clippy $(LINK) --all-targets -- -D warnings
 	target/tools/bin/cargo-deny --log-level error check bans licenses sources
-	shellcheck packages.sh .ci/run bench/link/*.sh tests/*.sh tests/network/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,init,initrd-init,service}
+	shellcheck packages.sh .ci/run bench/link/*.sh tests/*.sh tests/network/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,appliance,init,initrd-init,service}
 	node tests/browser/lint.mjs
 
 # Advisories are left out: their database is not in any package registry.

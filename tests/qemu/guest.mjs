@@ -52,22 +52,24 @@ export class Guest {
   /**
    * @param {object} [options]
    * @param {string} [options.name] names the serial log; the test file's name unless given
-   * @param {string[]} [options.append] more kernel parameters, e.g. `labinit=/usr/lib/systemd/systemd`
+   * @param {string[]} [options.append] more kernel parameters
    * @param {string[]} [options.qemu] more QEMU arguments, e.g. `leds`
+   * @param {boolean} [options.systemd] boots systemd, as an appliance does, instead of a script
    * @param {string} [options.product] the disk with the product: `product`, or `faults` for the build in which faults can be planted
    */
-  constructor({ name = path.basename(process.argv[1] ?? 'guest', '.test.mjs'), append = [], qemu = [], product = 'product' } = {}) {
+  constructor({ name = path.basename(process.argv[1] ?? 'guest', '.test.mjs'), append = [], qemu = [], product = 'product', systemd = false } = {}) {
     this.serialLog = path.join(images, 'log', `${name}.serial.log`);
-    this.append = append;
+    this.append = [...append, ...(systemd ? ['labinit=/usr/lib/systemd/systemd', 'systemd.show_status=0', 'net.ifnames=0'] : [])];
+    this.systemd = systemd;
+    this.disks = ['root', product, ...(systemd ? ['appliance'] : [])];
     this.extraArguments = qemu;
-    this.product = product;
   }
 
   /** Resolves when the device answers. `milliseconds` bounds the whole boot. */
   async boot({ milliseconds = 120_000 } = {}) {
     const tap = process.env.SHUTTERD_TEST_TAP;
     if (!tap) throw new Error('no test network: run this through tests/qemu/plugged.sh');
-    for (const file of ['kernel', 'initrd.cpio', 'root.img', `${this.product}.img`]) {
+    for (const file of ['kernel', 'initrd.cpio', ...this.disks.map((name) => `${name}.img`)]) {
       if (!existsSync(path.join(images, file))) throw new Error(`target/qemu/${file} is missing: run \`make image\``);
     }
     mkdirSync(path.dirname(this.serialLog), { recursive: true });
@@ -106,7 +108,7 @@ export class Guest {
       '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio',
       '-kernel', path.join(images, 'kernel'), '-initrd', path.join(images, 'initrd.cpio'),
       '-append', [...kernelParameters, ...this.append].join(' '),
-      ...disk('root'), ...disk(this.product),
+      ...this.disks.flatMap(disk),
       '-netdev', `tap,id=net,ifname=${tap},script=no,downscript=no`,
       '-device', 'virtio-net-pci,netdev=net,mac=52:54:00:77:00:02,romfile=',
       // The agent finds its card by this address.
@@ -192,9 +194,10 @@ export class Guest {
     });
   }
 
-  /** What shutterd has written since the device booted. */
+  /** What shutterd has written since the device booted; of an appliance the whole journal. */
   async log() {
-    return (await this.run('cat /var/log/shutterd.log 2>/dev/null || true')).stdout;
+    const read = this.systemd ? 'journalctl -b --no-pager -o short-monotonic' : 'cat /var/log/shutterd.log 2>/dev/null || true';
+    return (await this.run(read)).stdout;
   }
 
   /** The processes that have the camera open, looked up under /proc by the test and not by the product. */

@@ -21,6 +21,9 @@ userspace_packages=(
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-alsa
 )
+# What makes an appliance of it, on a disk of its own.
+appliance_packages=(systemd udev dbus-daemon dbus-system-bus-common dbus-bin libnss-systemd polkitd)
+programs=(shutterd shutterctl shutter-media)
 # In this order: the checksum is looked up by name when ext4 loads, nothing pulls it in.
 initrd_modules=(virtio_pci virtio_blk crc32c_generic libcrc32c ext4 overlay)
 
@@ -107,9 +110,9 @@ make_input_device() {
 
 product_files() {
     local binaries=$1 binary
-    find "$here/guest" "$here/shutterd.toml" "$repository/pipelines" -type f ! -name '*.c' 2>/dev/null | sort
+    find "$here/guest" "$here/shutterd.toml" "$repository/pipelines" "$repository/data" "$repository/Makefile" -type f ! -name '*.c' | sort
     printf '%s\n' "$out/input-device"
-    for binary in shutterd shutterctl shutter-media; do
+    for binary in "${programs[@]}"; do
         if [ -f "$binaries/$binary" ]; then printf '%s\n' "$binaries/$binary"; fi
     done
 }
@@ -125,21 +128,18 @@ check_libraries() {
     done
 }
 
-# make_product NAME BINARIES
+# make_product NAME BINARIES: what a system image has by `make install`, the test's configuration, and the test's own programs.
 make_product() {
-    local image="$out/$1.img" stage="$out/$1.tree" binaries=$2 file
+    local image="$out/$1.img" stage="$out/$1.tree" binaries=$2 binary
     rm -rf "$stage"
-    mkdir -p "$stage"
-    while read -r file; do
-        case $file in
-            "$here"/guest/mdev.conf) install -D -m 644 "$file" "$stage/etc/mdev.conf" ;;
-            "$here"/guest/* | "$out"/*) install -D -m 755 "$file" "$stage/usr/lib/testbed/${file##*/}" ;;
-            "$here"/shutterd.toml) install -D -m 644 "$file" "$stage/etc/shutterd/shutterd.toml" ;;
-            "$repository"/pipelines/*.toml) install -D -m 644 "$file" "$stage/usr/share/shutterd/pipelines/${file##*/}" ;;
-            "$binaries"/shutter-media) check_libraries "$file"; install -D -m 755 "$file" "$stage/usr/libexec/shutterd/shutter-media" ;;
-            "$binaries"/*) check_libraries "$file"; install -D -m 755 "$file" "$stage/usr/bin/${file##*/}" ;;
-        esac
-    done < <(product_files "$binaries")
+    mkdir -p "$stage/usr/lib/testbed"
+    if [ -f "$binaries/shutterd" ]; then
+        for binary in "${programs[@]}"; do check_libraries "$binaries/$binary"; done
+        make -s -C "$repository" install DESTDIR="$stage" PROGRAMS="$binaries" >&2
+    fi
+    install -D -m 644 -t "$stage/etc/shutterd" "$here/shutterd.toml"
+    install -D -m 644 -t "$stage/etc" "$here/guest/mdev.conf"
+    install -m 755 -t "$stage/usr/lib/testbed" "$here"/guest/{agent,appliance,init,service} "$out/input-device"
     rm -f "$image.new"
     truncate -s "$(($(du -sm --apparent-size "$stage" | cut -f1) * 5 / 4 + 8))M" "$image.new"
     mke2fs -q -F -t ext4 -L testbed-product -O '^has_journal' -m 0 -d "$stage" "$image.new"
@@ -172,12 +172,16 @@ elif [ "$status" -ne 0 ]; then
     exit "$status"
 fi
 "$here/debian-tree.sh" "$out/userspace.tree" forky "${userspace_packages[@]}"
+"$here/debian-tree.sh" "$out/systemd.tree" forky "${appliance_packages[@]}"
 
 make_part "$out/kernel" "$(hash_of "$out/kernel.tree.stamp")" make_kernel
 make_part "$out/initrd.cpio" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$0" "$here/guest/initrd-init")" make_initrd
 make_part "$out/pcm264.ko" "$(hash_of "$out/kernel.tree.stamp" "$out/headers.tree.stamp" "$0" "$here"/encoder/*)" make_encoder
 make_part "$out/root.img" "$(hash_of "$out/kernel.tree.stamp" "$out/userspace.tree.stamp" "$here/root-disk.sh" "$out/pcm264.ko")" \
     "$here/root-disk.sh" "$out/userspace.tree" "$out/kernel.tree" "$out/root.img" "$out/pcm264.ko"
+make_part "$out/appliance.img" \
+    "$(hash_of "$out/systemd.tree.stamp" "$out/root.img.stamp" "$here/appliance-disk.sh" "$here"/appliance/* "$repository"/data/sysusers.d/*)" \
+    "$here/appliance-disk.sh" "$out/systemd.tree" "$out/root.tree" "$out/appliance.img"
 make_part "$out/led.dtb" "$(hash_of "$0" "$(command -v qemu-system-aarch64)")" make_led_tree
 make_part "$out/input-device" "$(hash_of "$out/sysroot.tree.stamp" "$0" "$here/guest/input-device.c")" make_input_device
 product_disk product "$binaries"
