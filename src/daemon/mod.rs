@@ -2,6 +2,7 @@
 //! The service itself: what is wired to what, and how it begins and ends.
 
 pub mod control_socket;
+mod http_socket;
 pub mod inherited;
 pub mod log;
 pub mod server;

@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::control_socket;
 use super::inherited::Sockets;
 use super::server::{DRAIN_DEADLINE, Options, Server};
 use super::systemd;
+use super::{control_socket, http_socket};
 use crate::config::{Config, Deadlines};
 use crate::control::bus;
 use crate::lifecycle::StopReason;
@@ -67,8 +66,7 @@ pub async fn serve(
     sockets: Sockets,
     stop: impl Future<Output = &'static str>,
 ) -> Result<Ending, StartError> {
-    let listener = listen(sockets.http, config.http.listen)
-        .await
+    let listener = http_socket::open(sockets.http, config.http.listen)
         .map_err(|error| StartError::Listen(config.http.listen, error))?;
     let address = listener.local_addr().unwrap_or(config.http.listen);
     let (control, _socket_file) =
@@ -152,20 +150,6 @@ pub async fn serve(
         return Ok(Ending::Wedged);
     }
     Ok(Ending::Clean)
-}
-
-/// The socket that systemd listens on, or our own at `address`.
-async fn listen(
-    given: Option<std::net::TcpListener>,
-    address: SocketAddr,
-) -> std::io::Result<TcpListener> {
-    let Some(given) = given else { return TcpListener::bind(address).await };
-    given.set_nonblocking(true)?;
-    let there = given.local_addr()?;
-    if there != address {
-        tracing::warn!(%there, configured = %address, "systemd listens elsewhere, and that counts");
-    }
-    TcpListener::from_std(given)
 }
 
 /// Feeds the watchdog, where there is one. Never resolves.

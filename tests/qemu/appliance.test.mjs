@@ -129,6 +129,18 @@ test('the clock jumps while somebody watches: the session goes on, and ends in i
   assert.ok(await closingTime(session) <= promised);
 });
 
+test('no network when the service starts: it starts all the same, and is reached when the network is there', async () => {
+  const { code, stdout, stderr } = await guest.run(`
+    ip addr del 10.77.0.2/24 dev eth0
+    systemctl restart shutterd.service
+    echo "$(systemctl is-active shutterd.service) $(shutterctl status | grep -c '^head')"
+    ip addr add 10.77.0.2/24 dev eth0`, { milliseconds: 60_000 });
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, 'active 1\n');
+  await reopen();
+  await sessionWorks();
+});
+
 test('a lens cover that udev gives to the service', async () => {
   const { code, stderr } = await guest.run(`
     modprobe -a uinput evdev
