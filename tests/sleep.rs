@@ -59,10 +59,14 @@ struct Device {
 
 impl Device {
     async fn start(preparing: bool) -> Self {
+        Self::start_with(preparing, &[]).await
+    }
+
+    async fn start_with(preparing: bool, variables: &[(&str, &str)]) -> Self {
         let bus = Bus::start();
         let (logind, locks) = logind(&bus, preparing).await;
         let mut command = Command::new(env!("CARGO_BIN_EXE_shutterd"));
-        command.env(bus::VARIABLE, &bus.address);
+        command.env(bus::VARIABLE, &bus.address).envs(variables.iter().copied());
         let service = Service::start_by(command, DEMO);
         Self { service, logind, locks, bus }
     }
@@ -188,6 +192,33 @@ async fn the_lock_is_kept_to_the_end_of_the_service() {
         tokio::time::timeout(PATIENCE + Duration::from_secs(1), said).await.unwrap().unwrap();
     assert!(status.success(), "{said}");
     assert!(said.contains("camera=\"head\" state=Closed"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_watchdog_rests_while_the_device_sleeps() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
+    let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let hear = async |wanted: &str| {
+        let listening = async {
+            let mut bytes = [0; 4096];
+            loop {
+                let len = socket.recv(&mut bytes).await.unwrap();
+                if String::from_utf8_lossy(&bytes[..len]).lines().any(|line| line == wanted) {
+                    return;
+                }
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, listening).await.is_ok(), "{wanted} was not said");
+    };
+    let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "3000000")];
+    let mut device = Device::start_with(false, &variables).await;
+    let lock = device.lock().await;
+    device.announce(true).await;
+    given_back(lock).await;
+    hear(&format!("WATCHDOG_USEC={}", u64::MAX)).await;
+    device.announce(false).await;
+    hear("WATCHDOG_USEC=3000000").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

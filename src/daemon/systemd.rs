@@ -12,7 +12,7 @@ use sd_notify::NotifyState;
 use tokio::net::UnixStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::lifecycle::Phase;
+use crate::lifecycle::{Phase, StopReason};
 use crate::session::{CameraState, Registry, ServiceStatus};
 
 fn tell(state: &[NotifyState<'_>]) {
@@ -31,18 +31,34 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Keeps systemd's one line of status true. Does not return.
+/// Keeps systemd's one line of status true, and its watchdog away from a device that sleeps. Does not
+/// return.
 pub async fn report_status(registry: Registry) {
     let mut status = registry.status();
-    let mut last = String::new();
+    let (mut last, mut slept) = (String::new(), false);
     loop {
         let line = status_line(&status);
         if line != last {
             tell(&[NotifyState::Status(&line)]);
             last = line;
         }
+        let sleeps = status.shut.iter().any(|shut| shut.by == StopReason::Sleep);
+        if sleeps != slept {
+            rest_watchdog(sleeps);
+            slept = sleeps;
+        }
         status = registry.changed(status.serial).await;
     }
+}
+
+/// Where the kernel's clock goes on during a sleep, which depends on the board's idle states, a watchdog
+/// would find that the service had not answered for as long as it lasted, and kill it on waking.
+fn rest_watchdog(rest: bool) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    // systemd's infinity.
+    let microseconds = if rest { u128::from(u64::MAX) } else { period.as_micros() };
+    let period = format!("WATCHDOG_USEC={microseconds}");
+    tell(&[NotifyState::Custom(&period), NotifyState::Watchdog]);
 }
 
 fn status_line(status: &ServiceStatus) -> String {

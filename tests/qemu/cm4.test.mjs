@@ -16,10 +16,11 @@ const bitrate = 1_500_000;
 let node;
 
 const { guest, viewer, another, restart } = stand({}, async (guest) => {
+  // Its look for GStreamer's plugins would otherwise meet the driver half-way, and write down that there is no such encoder.
+  await guest.run('/usr/lib/testbed/service stop');
   node = await loadEncoder(guest);
   const { code, stderr } = await guest.run(`
     set -e
-    /usr/lib/testbed/service stop
     sed -i -e 's/v4l2-software/${board}/' -e '/^framerate/ a bitrate = ${bitrate}' ${config}
     /usr/lib/testbed/service start
     until wget -q -O /dev/null http://10.77.0.2:8787/healthz; do usleep 50000; done`, { milliseconds: 90_000 });
