@@ -24,9 +24,13 @@ export async function restarted(guest, act, milliseconds = 90_000) {
   await ready(guest);
 }
 
-/** What the journal has since `cursor`: when, in milliseconds of the device's clock that runs on, and what. */
-export async function journal(guest, cursor) {
-  const { code, stdout, stderr } = await guest.run(`journalctl -b -o json --no-pager ${cursor ? `--after-cursor='${cursor}'` : ''}`);
+/**
+ * What the journal has since `cursor`: when, in milliseconds of the device's clock that runs on, and what.
+ * A device that sleeps meanwhile answers when it is awake, and the time it slept counts.
+ */
+export async function journal(guest, cursor, milliseconds = 60_000) {
+  const { code, stdout, stderr } = await guest.run(
+    `journalctl -b -o json --no-pager ${cursor ? `--after-cursor='${cursor}'` : ''}`, { milliseconds });
   assert.equal(code, 0, stderr);
   return stdout.split('\n').filter(Boolean).map((line) => {
     const entry = JSON.parse(line);
