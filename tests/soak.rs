@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the functions beside the tests are tests too")]
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use shutterd::lifecycle::{Cause, Role, StopReason};
@@ -54,6 +55,8 @@ async fn soak() {
     let cycles = std::env::var("CYCLES").map_or(SHORT, |text| text.parse().unwrap());
     let stand = Stand::new();
     let (mut closings, mut memory) = (Vec::with_capacity(cycles), Vec::new());
+    let mut samples =
+        std::fs::File::create(concat!(env!("CARGO_TARGET_TMPDIR"), "/soak.csv")).unwrap();
     let began = Instant::now();
     for cycle in 0..cycles {
         let role = [Role::Answerer, Role::Offerer][cycle % 2];
@@ -69,6 +72,7 @@ async fn soak() {
         closings.push(closed.as_secs_f64() * 1000.0);
         drop(watcher);
         memory.push((cycle as f64, allocated(stand.service.pid())));
+        writeln!(samples, "{cycle},{:.1},{}", closings[cycle], memory[cycle].1).unwrap();
     }
     stand.is_as_before().await;
 

