@@ -22,6 +22,7 @@ mod service;
     default_path = "/io/shutterd"
 )]
 trait Manager {
+    fn start(&self, camera: &str, offer: &str) -> zbus::Result<(String, String)>;
     fn stop(&self, session: &str) -> zbus::Result<()>;
     fn stop_all(&self) -> zbus::Result<()>;
     #[zbus(property)]
@@ -109,6 +110,29 @@ async fn a_client_may_end_sessions_and_is_told_what_it_got_wrong() {
     manager.stop_all().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_may_start_a_session_with_an_offer_and_has_the_whole_answer() {
+    let bus = Bus::start();
+    let (service, manager) = on_a_bus(&bus).await;
+    let (id, answer) = manager.start("head", &offer("h264")).await.unwrap();
+    assert!(answer.contains("a=sendonly") && answer.contains("a=candidate:"), "{answer}");
+    let (alive, camera, phase, _) = manager.sessions().await.unwrap().pop().unwrap();
+    assert_eq!((alive, camera.as_str(), phase.as_str()), (id.clone(), "head", "starting"));
+    let viewer = service.status().await.sessions[0].viewer.clone().unwrap();
+    assert!(viewer.starts_with(':') && viewer.ends_with("on the system bus"), "{viewer}");
+    manager.stop(&id).await.unwrap();
+
+    for (camera, text, code) in [
+        ("rear", offer("h264"), "CameraUnknown"),
+        ("head", "nonsense".into(), "SdpInvalid"),
+        ("head", offer("av1"), "NoCommonCodec"),
+    ] {
+        let refused = manager.start(camera, &text).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("io.shutterd.Error.{code}")), "{refused}");
+    }
+    assert_eq!(service.status().await.cameras[0].state, CameraState::Closed);
+}
+
 /// A polkit that says no.
 struct No;
 
@@ -122,7 +146,8 @@ impl No {
         flags: u32,
         _cancellation: &str,
     ) -> (bool, bool, HashMap<String, String>) {
-        assert_eq!((subject.0.as_str(), action), ("system-bus-name", "io.shutterd.stop"));
+        assert_eq!(subject.0, "system-bus-name");
+        assert!(["io.shutterd.start", "io.shutterd.stop"].contains(&action), "{action}");
         assert!(subject.1.contains_key("name"), "{subject:?}");
         assert_eq!(flags, 0, "nobody is asked who did not say that he may be");
         (false, false, HashMap::new())
@@ -137,7 +162,8 @@ async fn where_there_is_a_polkit_its_word_counts() {
     let _authority = authority.build().await.unwrap();
     let (service, manager) = on_a_bus(&bus).await;
     let id = session(&service).await;
-    for refused in [manager.stop(&id).await, manager.stop_all().await] {
+    let started = manager.start("head", &offer("h264")).await.map(|_| ());
+    for refused in [started, manager.stop(&id).await, manager.stop_all().await] {
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("io.shutterd.Error.NotAuthorized"), "{refused}");
     }

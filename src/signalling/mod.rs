@@ -3,5 +3,6 @@
 //! the device offers. Both turn what comes from outside into checked types and decide nothing; the
 //! session behind the handle does. Neither knows of the other.
 
+pub(crate) mod answer;
 pub mod websocket;
 pub mod whep;

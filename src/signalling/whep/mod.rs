@@ -11,7 +11,6 @@
 //!
 //! The answer carries every candidate of the device, since WHEP has no way to send one later.
 
-mod answer;
 mod ice;
 mod link;
 
@@ -24,12 +23,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
-use tokio::sync::mpsc;
 
+use super::answer::answer;
 use crate::http::{PeerAddress, Problem, RequestFault, body, methods, read_text};
 use crate::lifecycle::{Fault, FaultCode, Outcome, StopReason};
 use crate::sdp::{Fragment, Offer};
-use crate::session::{FromViewer, Negotiation, Registry, SessionHandle, ToViewer};
+use crate::session::{FromViewer, Registry, SessionHandle};
 use crate::wire::SessionId;
 use ice::IceSessions;
 
@@ -58,18 +57,6 @@ pub fn router(registry: Registry, ice_servers: &[String]) -> Router {
         .with_state(Whep { registry, links, ice: IceSessions::default() })
 }
 
-/// Stops a session whose viewer never got its answer: the request was given up, and its future
-/// dropped, while it waited.
-struct Unanswered(Option<SessionHandle>);
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        if let Some(session) = self.0.take() {
-            session.stop(StopReason::Viewer);
-        }
-    }
-}
-
 async fn start(
     State(whep): State<Whep>,
     Path(camera): Path<String>,
@@ -83,10 +70,7 @@ async fn start(
     let offer = Offer::parse(&read_text(&headers, body).await?)?;
     let mut ice = ice::IceSession::of(&offer);
     let viewer = address.map(|Extension(PeerAddress(address))| address.to_string());
-    let negotiation = Negotiation::ViewerOffers(Box::new(offer));
-    let (session, mut words) = whep.registry.start(&camera, negotiation, viewer)?;
-    let mut unanswered = Unanswered(Some(session.clone()));
-    let answer = answer(&mut words).await?;
+    let (session, answer) = answer(&whep.registry, &camera, offer, viewer).await?;
     ice.answered(&answer, session.id());
     let mut response = (
         StatusCode::CREATED,
@@ -102,16 +86,7 @@ async fn start(
         .into_response();
     whep.link(&mut response);
     whep.ice.insert(session.id(), ice, |id| whep.alive(id).is_some());
-    unanswered.0 = None;
     Ok(response)
-}
-
-/// The answer with its candidates.
-async fn answer(words: &mut mpsc::UnboundedReceiver<ToViewer>) -> Result<String, Problem> {
-    answer::gather(words).await.map_err(|outcome| match outcome {
-        Some(outcome) => Problem::ended(&outcome),
-        None => Fault::new(FaultCode::SessionUnknown, "the session ended without a word").into(),
-    })
 }
 
 fn location(camera: &str, id: SessionId) -> Result<HeaderValue, Problem> {

@@ -5,22 +5,28 @@
 //! when the release oracle has agreed, each once and in turn. Who may call is the bus's policy and,
 //! where there is a polkit, its rules.
 
+mod polkit;
+mod refused;
+
 use std::time::Duration;
 
 use zbus::message::Header;
 use zbus::object_server::{InterfaceRef, SignalEmitter};
 use zbus::{Connection, connection};
 
-use super::polkit;
-use crate::lifecycle::{Phase, StopReason};
+use crate::lifecycle::{Fault, FaultCode, Phase, StopReason};
+use crate::sdp::Offer;
 use crate::session::{CameraState, Listener, News, Registry, ServiceStatus};
+use crate::signalling::answer::answer;
 use crate::wire::SessionId;
+use refused::Refused;
 
 /// The service's name on the bus.
 pub const NAME: &str = "io.shutterd.Manager1";
 /// Its only object.
 pub const PATH: &str = "/io/shutterd";
-/// The polkit action of whoever ends a session.
+/// The polkit actions of whoever starts and ends a session.
+const START: &str = "io.shutterd.start";
 const STOP: &str = "io.shutterd.stop";
 /// The bus answers at once, or something is wrong with it.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -107,24 +113,28 @@ async fn changed(
     Ok(())
 }
 
-/// Why a call was refused.
-#[derive(Debug, zbus::DBusError)]
-#[zbus(prefix = "io.shutterd.Error")]
-enum Refused {
-    #[zbus(error)]
-    ZBus(zbus::Error),
-    /// No session of that name is alive.
-    SessionUnknown(String),
-    /// Neither the bus's policy nor polkit's rules let the caller do this.
-    NotAuthorized(String),
-}
-
 struct Manager {
     registry: Registry,
 }
 
 #[zbus::interface(name = "io.shutterd.Manager1")]
 impl Manager {
+    /// Starts a session for whoever made `offer` (SDP with all candidates of the viewer, or none): its
+    /// id, and the answer with all candidates of the device.
+    async fn start(
+        &self,
+        camera: &str,
+        offer: &str,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] bus: &Connection,
+    ) -> Result<(String, String), Refused> {
+        authorized(bus, &header, START).await?;
+        let caller = header.sender().map(|name| format!("{name} on the system bus"));
+        let (session, answer) =
+            answer(&self.registry, camera, Offer::parse(offer)?, caller).await?;
+        Ok((session.id().to_string(), answer))
+    }
+
     /// Ends the session; answers when its camera is observed closed, or kept for others.
     async fn stop(
         &self,
@@ -132,8 +142,9 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] bus: &Connection,
     ) -> Result<(), Refused> {
-        authorized(bus, &header).await?;
-        let unknown = || Refused::SessionUnknown(format!("no session `{session}` is alive"));
+        authorized(bus, &header, STOP).await?;
+        let unknown =
+            || Fault::new(FaultCode::SessionUnknown, format!("no session `{session}` is alive"));
         let id: SessionId = session.parse().map_err(|_| unknown())?;
         let session = self.registry.session(id).ok_or_else(unknown)?;
         session.stop(StopReason::Api);
@@ -147,7 +158,7 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] bus: &Connection,
     ) -> Result<(), Refused> {
-        authorized(bus, &header).await?;
+        authorized(bus, &header, STOP).await?;
         self.registry.stop_each(StopReason::Api).await;
         Ok(())
     }
@@ -210,10 +221,15 @@ impl Manager {
     ) -> zbus::Result<()>;
 }
 
-async fn authorized(bus: &Connection, header: &Header<'_>) -> Result<(), Refused> {
-    match polkit::allows(bus, header, STOP).await? {
-        true => Ok(()),
-        false => Err(Refused::NotAuthorized(format!("polkit does not allow {STOP}"))),
+async fn authorized(
+    bus: &Connection,
+    header: &Header<'_>,
+    action: &'static str,
+) -> Result<(), Refused> {
+    match polkit::allows(bus, header, action).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refused::NotAuthorized(action.into())),
+        Err(error) => Err(Refused::Bus(error)),
     }
 }
 
