@@ -7,6 +7,7 @@
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bus::Bus;
@@ -26,15 +27,27 @@ const PATH: &str = "/org/freedesktop/login1";
 struct Logind {
     locks: mpsc::UnboundedSender<std::io::PipeReader>,
     preparing: bool,
+    /// So many calls fail first.
+    failing: AtomicUsize,
 }
 
 #[zbus::interface(name = "org.freedesktop.login1.Manager")]
 impl Logind {
-    fn inhibit(&self, what: &str, who: &str, why: &str, mode: &str) -> zbus::OwnedFd {
+    fn inhibit(
+        &self,
+        what: &str,
+        who: &str,
+        why: &str,
+        mode: &str,
+    ) -> zbus::fdo::Result<zbus::OwnedFd> {
         assert_eq!((what, who, mode), ("sleep", "shutterd", "delay"), "{why}");
+        let less = |failing: usize| failing.checked_sub(1);
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+            return Err(zbus::fdo::Error::Failed("polkit does not answer".into()));
+        }
         let (reader, lock) = std::io::pipe().unwrap();
         self.locks.send(reader).unwrap();
-        OwnedFd::from(lock).into()
+        Ok(OwnedFd::from(lock).into())
     }
 
     #[zbus(property)]
@@ -64,7 +77,7 @@ impl Device {
 
     async fn start_with(preparing: bool, variables: &[(&str, &str)]) -> Self {
         let bus = Bus::start();
-        let (logind, locks) = logind(&bus, preparing).await;
+        let (logind, locks) = logind(&bus, preparing, 0).await;
         let mut command = Command::new(env!("CARGO_BIN_EXE_shutterd"));
         command.env(bus::VARIABLE, &bus.address).envs(variables.iter().copied());
         let service = Service::start_by(command, DEMO);
@@ -90,10 +103,12 @@ impl Device {
 async fn logind(
     bus: &Bus,
     preparing: bool,
+    failing: usize,
 ) -> (zbus::Connection, mpsc::UnboundedReceiver<std::io::PipeReader>) {
     let (sender, locks) = mpsc::unbounded_channel();
     let logind = bus.connect().name("org.freedesktop.login1");
-    let logind = logind.serve_at(PATH, Logind { locks: sender, preparing });
+    let logind =
+        logind.serve_at(PATH, Logind { locks: sender, preparing, failing: failing.into() });
     (logind.build().await.unwrap(), locks)
 }
 
@@ -170,11 +185,25 @@ async fn a_logind_that_is_restarted_gives_a_new_lock() {
     device.announce(true).await;
     given_back(lock).await;
     device.logind.close().await.unwrap();
-    (device.logind, device.locks) = logind(&device.bus, false).await;
+    (device.logind, device.locks) = logind(&device.bus, false, 0).await;
     // It died with the sleep that it had announced.
     device.lock().await;
     device.service.until("awake", |status| status.shut.is_empty()).await;
     assert_eq!(device.offer().await.status, StatusCode::CREATED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logind_that_fails_is_asked_again() {
+    let mut device = Device::start(false).await;
+    let lock = device.lock().await;
+    device.logind.close().await.unwrap();
+    given_back(lock).await;
+    (device.logind, device.locks) = logind(&device.bus, false, 2).await;
+    let lock = device.lock().await;
+    assert_eq!(device.offer().await.status, StatusCode::CREATED);
+    device.announce(true).await;
+    given_back(lock).await;
+    assert_eq!(device.service.status().await.cameras[0].state, CameraState::Closed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,7 +253,8 @@ async fn the_watchdog_rests_while_the_device_sleeps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_bus_the_log_says_what_that_means() {
     let mut service = Service::start(DEMO);
-    let line = service.has_said("logind is not heard");
+    let line =
+        service.has_said("no system bus: a camera that is open when the device sleeps stays so");
     assert!(line.contains("open when the device sleeps"), "{line}");
     let answer = service.offer("head", &offer("h264")).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
