@@ -55,6 +55,13 @@ async fn a_session_from_its_start_to_its_timeline() {
     let status = ask(&service, &["status"]);
     assert!(status.contains("head    open") && status.contains(&id), "{status}");
 
+    // Nobody watches yet: no session runs, and the one that is named has sent nothing.
+    assert_eq!(ask(&service, &["stats"]).lines().count(), 1);
+    let figures = &ask_json(&service, &["stats", "last"])[0];
+    assert_eq!((&figures["session"], &figures["frames"]), (&id.as_str().into(), &0.into()));
+    let figures = ask(&service, &["stats", &id[..12]]);
+    assert!(figures.lines().nth(1).unwrap().starts_with(&id), "{figures}");
+
     // By the beginning of its id, and it has ended when the command has.
     let said = ask(&service, &["stop", &id[..12]]);
     assert_eq!(said, format!("{id} ended: requested(api)\n"));

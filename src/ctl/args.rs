@@ -42,6 +42,12 @@ pub(super) enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// What each viewer is sent, and what its path takes as far as is known.
+    Stats {
+        /// A session's id, the beginning of one, or `last`. Every session that runs where none is named.
+        #[arg(value_name = "ID")]
+        session: Option<String>,
+    },
     /// Follow what happens, one line for each change, until the service ends.
     Watch,
     /// What ran when in a session: all 19 steps.

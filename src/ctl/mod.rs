@@ -12,6 +12,7 @@ mod order;
 mod output;
 mod pipelines;
 mod service;
+mod stats;
 mod timeline;
 mod watch;
 
@@ -71,6 +72,7 @@ async fn ask(client: &Client, command: Command, out: &mut Output) -> Result<(), 
             let which = if all { None } else { session.as_deref() };
             service::stop(client, which, out).await
         }
+        Command::Stats { session } => stats::print(client, session.as_deref(), out).await,
         Command::Watch => watch::run(client, out).await,
         Command::Timeline { session } => timeline::print(client, &session, out).await,
         Command::Order | Command::Pipelines { .. } => Ok(()),

@@ -12,6 +12,7 @@ const FIGURES = [
   ['decoded', 'Frames decoded'],
   ['freezes', 'Freezes'],
   ['lost', 'Packets lost'],
+  ['path', 'Path takes'],
   ['codec', 'Codec'],
 ];
 
@@ -34,13 +35,17 @@ export class Figures {
     }
   }
 
-  /** Shows the figures of `connection`; `stalled` is told whether the picture stands still. */
-  follow(connection, stalled) {
+  /**
+   * Shows the figures of `connection`; `stalled` is told whether the picture stands still. What the path takes the device
+   * estimates: `device` resolves with its figures, or with nothing.
+   */
+  follow(connection, stalled, device) {
     this.stop();
     for (const value of this.#values.values()) value.textContent = NONE;
     this.#last = null;
     const sample = async () => {
-      const figures = this.#sample(await connection.getStats());
+      const [report, sent] = await Promise.all([connection.getStats(), device()]);
+      const figures = this.#sample(report, sent);
       if (!figures || this.#timer === null) return;
       for (const [key, text] of Object.entries(figures.texts)) this.#values.get(key).textContent = text;
       stalled(figures.stalled);
@@ -55,7 +60,7 @@ export class Figures {
     this.#timer = null;
   }
 
-  #sample(report) {
+  #sample(report, sent) {
     const all = [...report.values()];
     const video = all.find((entry) => entry.type === 'inbound-rtp' && entry.kind === 'video');
     if (!video) return null;
@@ -73,11 +78,12 @@ export class Figures {
       texts: {
         resolution: video.frameWidth ? `${video.frameWidth} × ${video.frameHeight}` : NONE,
         rate: unit(video.framesPerSecond ?? frames, 0, 'fps'),
-        bitrate: rate(per('bytesReceived')),
+        bitrate: rate(per('bytesReceived') * 8),
         'round-trip': unit(pair?.currentRoundTripTime && pair.currentRoundTripTime * 1000, 1, 'ms'),
         decoded: (video.framesDecoded ?? 0).toLocaleString('en'),
         freezes: String(video.freezeCount ?? 0),
         lost: (video.packetsLost ?? 0).toLocaleString('en'),
+        path: rate(sent?.['path-bitrate']),
         codec: codec ? codec.split('/')[1] : NONE,
       },
     };
@@ -88,8 +94,8 @@ function unit(value, digits, name) {
   return Number.isFinite(value) ? `${value.toFixed(digits)} ${name}` : NONE;
 }
 
-function rate(bytesPerSecond) {
-  if (!Number.isFinite(bytesPerSecond)) return NONE;
-  const kilobits = (bytesPerSecond * 8) / 1000;
+function rate(bitsPerSecond) {
+  if (!bitsPerSecond) return NONE;
+  const kilobits = bitsPerSecond / 1000;
   return kilobits < 1000 ? `${kilobits.toFixed(0)} kbit/s` : `${(kilobits / 1000).toFixed(2)} Mbit/s`;
 }

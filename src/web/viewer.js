@@ -54,8 +54,15 @@ function watch() {
   draw('stop');
   figures.follow(peer.connection, (stalled) => {
     $('stalled').hidden = !stalled || viewing?.phase !== 'running';
-  });
+  }, () => figuresOf(peer.session));
   peer.start();
+}
+
+/** The device's figures of the session; none before it runs, nor where the device does not answer. */
+async function figuresOf(session) {
+  if (!session) return null;
+  const response = await fetch(`/api/v1/sessions/${session}/stats`).catch(() => null);
+  return response?.ok ? response.json() : null;
 }
 
 function show(stream, mine) {

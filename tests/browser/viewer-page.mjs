@@ -132,7 +132,7 @@ export class ViewerPage {
   }
 
   /** Waits until every figure of `ids` shows a value. */
-  figures(ids = ['resolution', 'rate', 'bitrate', 'decoded', 'freezes', 'round-trip', 'codec']) {
+  figures(ids = ['resolution', 'rate', 'bitrate', 'decoded', 'freezes', 'round-trip', 'path', 'codec']) {
     return this.page.waitForFunction(
       (names) => names.every((id) => document.getElementById(`figure-${id}`).textContent !== '–'),
       ids,
