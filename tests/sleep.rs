@@ -12,13 +12,24 @@ use std::time::Duration;
 
 use bus::Bus;
 use hyper::{Method, StatusCode};
+use server::{Turn, WhipServer};
 use service::{Answer, DEMO, PATIENCE, Service, offer};
 use shutterd::lifecycle::{Cause, StopReason};
 use shutterd::session::CameraState;
 use tokio::sync::mpsc;
 
 mod bus;
+#[path = "media/decoder.rs"]
+mod decoder;
+#[allow(dead_code, reason = "the tests of pushes use more of it")]
+#[path = "whip/server.rs"]
+mod server;
 mod service;
+#[path = "media/soon.rs"]
+mod soon;
+#[allow(dead_code, reason = "the workers' tests use more of it")]
+#[path = "media/viewer.rs"]
+mod viewer;
 
 const PATH: &str = "/org/freedesktop/login1";
 
@@ -76,11 +87,15 @@ impl Device {
     }
 
     async fn start_with(preparing: bool, variables: &[(&str, &str)]) -> Self {
+        Self::start_as(DEMO, preparing, variables).await
+    }
+
+    async fn start_as(config: &str, preparing: bool, variables: &[(&str, &str)]) -> Self {
         let bus = Bus::start();
         let (logind, locks) = logind(&bus, preparing, 0).await;
         let mut command = Command::new(env!("CARGO_BIN_EXE_shutterd"));
         command.env(bus::VARIABLE, &bus.address).envs(variables.iter().copied());
-        let service = Service::start_by(command, DEMO);
+        let service = Service::start_by(command, config);
         Self { service, logind, locks, bus }
     }
 
@@ -190,6 +205,24 @@ async fn a_logind_that_is_restarted_gives_a_new_lock() {
     device.lock().await;
     device.service.until("awake", |status| status.shut.is_empty()).await;
     assert_eq!(device.offer().await.status, StatusCode::CREATED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_of_the_configuration_comes_back_after_the_sleep() {
+    let mut server = WhipServer::start([Turn::Watch, Turn::Watch]).await;
+    let push = format!("[[push]]\ncamera = \"head\"\nwhip = {:?}\n", server.url());
+    let mut device = Device::start_as(&format!("{DEMO}{push}"), false, &[]).await;
+    let lock = device.lock().await;
+    let viewer = server.viewer().await;
+    soon::soon("pictures", viewer.frames().wait_for(|frames| *frames >= 5)).await.unwrap();
+    device.announce(true).await;
+    given_back(lock).await;
+    let status = device.service.status().await;
+    assert_eq!(status.cameras[0].state, CameraState::Closed);
+    assert_eq!(status.sessions.len(), 1, "it waits: {status:?}");
+    device.announce(false).await;
+    let viewer = server.viewer().await;
+    soon::soon("pictures", viewer.frames().wait_for(|frames| *frames >= 5)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,6 +96,14 @@ pub fn schema() -> Schema {
             Key { name: "cameras", kind: Kind::Texts(name), example: "[]",
                 doc: "write the names of the cameras that it concerns; none is every camera" },
         ]},
+        Section { path: "push", repeated: true, keys: vec![
+            Key { name: "camera", kind: Kind::Text(name), example: "\"head\"",
+                doc: "write the name of the camera that is sent there" },
+            Key { name: "whip", kind: Kind::Text(whip), example: "\"https://media.example/whip/head\"",
+                doc: "write the address of the server's WHIP endpoint, `https://…`" },
+            Key { name: "token-file", kind: Kind::Text(path), example: "\"/etc/shutterd/push.token\"",
+                doc: "write the absolute path of the file with the bearer token that the server wants" },
+        ]},
         section("session", &[
             Key { name: "max-duration", kind: Kind::Duration(Duration::ZERO, Duration::from_secs(30 * 86_400)), example: "\"0s\"",
                 doc: "write how long a session may run, 1s to 30days; 0s is no limit" },
@@ -169,6 +177,21 @@ fn led(text: &str) -> Result<(), String> {
         _ if text.chars().all(allowed) => Ok(()),
         _ => Err(format!("`{text}` has characters that a name cannot have")),
     }
+}
+
+/// A secret in it would stand in the log.
+fn whip(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let wrong = || format!("`{text}` is no address of a server");
+    let (authority, _) =
+        rest.ok_or_else(wrong)?.split_once('/').unwrap_or((rest.unwrap_or(""), ""));
+    if authority.contains('@') {
+        return Err("has a user name; servers want a token, in `token-file`".to_owned());
+    }
+    if text.contains(|c: char| c.is_control() || c == ' ') {
+        return Err(wrong());
+    }
+    origin(&text[..text.len() - rest.map_or(0, str::len) + authority.len()]).map_err(|_| wrong())
 }
 
 fn origin(text: &str) -> Result<(), String> {

@@ -11,7 +11,7 @@ use super::keys::SHORTEST_SESSION;
 use super::model::{Config, Control, Deadlines, Http, Journal, Media, Session, WebRtc};
 use super::report::{Place, Report};
 use super::schema::{Value, written};
-use super::switches;
+use super::{pushes, switches};
 use crate::lifecycle::Undo;
 use crate::lifecycle::steps::{STEPS, UNDOS};
 
@@ -44,6 +44,7 @@ pub(super) fn config(
         journal: journal(&last),
         media,
         switches: switches::all(tables, &cameras, report),
+        pushes: pushes::all(tables, &cameras, report),
         cameras,
         closes_for_sleep: last.text("sleep", "cameras") != Some("ignore"),
         session: session(&last, report),

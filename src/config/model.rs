@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::pushes::Push;
 use super::switches::Switch;
 use crate::lifecycle::steps::{STEPS, UNDOS};
 use crate::lifecycle::{CameraOpens, Step, Undo};
@@ -25,6 +26,8 @@ pub struct Config {
     pub cameras: Vec<Camera>,
     /// What keeps cameras closed, in the order in which it was written; names are unique.
     pub switches: Vec<Switch>,
+    /// The servers to which cameras are sent for as long as the service runs.
+    pub pushes: Vec<Push>,
     /// Whether cameras are closed before the device sleeps.
     pub closes_for_sleep: bool,
     /// What holds for every session.

@@ -65,6 +65,7 @@ impl Config {
         };
         line(out, "sleep", sleep)?;
         many(out, "shut", &self.switches)?;
+        many(out, "push", &self.pushes)?;
         for camera in &self.cameras {
             camera.write(out)?;
         }

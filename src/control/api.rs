@@ -64,7 +64,11 @@ pub fn router(registry: Registry) -> Router {
     Router::new()
         .route("/api/v1/status", read(get(status)))
         .route("/api/v1/cameras", read(get(cameras)))
-        .route("/api/v1/sessions", read(get(sessions)))
+        .route(
+            "/api/v1/sessions",
+            // To begin one is `signalling/whip`'s.
+            methods::only(get(sessions), "GET, HEAD, POST, OPTIONS"),
+        )
         .route(
             "/api/v1/sessions/{id}",
             methods::only(get(session).delete(stop), "GET, HEAD, DELETE, OPTIONS"),

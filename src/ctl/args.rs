@@ -32,6 +32,17 @@ pub(super) enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Send a camera to a WHIP server; prints the session, which says how that goes.
+    Start {
+        /// The camera's name.
+        camera: String,
+        /// The server's WHIP endpoint.
+        #[arg(value_name = "URL")]
+        whip: String,
+        /// The file with the bearer token that the server wants.
+        #[arg(long, value_name = "PATH")]
+        token_file: Option<PathBuf>,
+    },
     /// End a session, and wait until it has ended.
     #[command(group = clap::ArgGroup::new("which").required(true).args(["session", "all"]))]
     Stop {

@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shutterd::control::api::History;
 use shutterd::http::ProblemDocument;
@@ -35,12 +36,22 @@ impl Client {
 
     /// GET, as JSON.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CtlError> {
-        self.ask(Method::GET, path).await
+        self.ask(Method::GET, path, Bytes::new()).await
     }
 
     /// DELETE; what became of it, as JSON.
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CtlError> {
-        self.ask(Method::DELETE, path).await
+        self.ask(Method::DELETE, path, Bytes::new()).await
+    }
+
+    /// POST of JSON; what came of it, as JSON.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CtlError> {
+        let body = serde_json::to_vec(body).map_err(|error| CtlError::Usage(error.to_string()))?;
+        self.ask(Method::POST, path, body.into()).await
     }
 
     /// Everything.
@@ -86,9 +97,15 @@ impl Client {
         }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, CtlError> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, CtlError> {
         let unreachable = |why: String| CtlError::Unreachable(self.socket.clone(), why);
-        let (status, body) = match timeout(ANSWER_DEADLINE, self.exchange(method, path)).await {
+        let (status, body) = match timeout(ANSWER_DEADLINE, self.exchange(method, path, body)).await
+        {
             Ok(answer) => answer.map_err(|error| unreachable(error.to_string()))?,
             Err(_) => return Err(unreachable("no answer in 40 s".to_owned())),
         };
@@ -105,6 +122,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
+        body: Bytes,
     ) -> Result<(hyper::StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
         let stream = UnixStream::connect(&self.socket).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -116,7 +134,8 @@ impl Client {
             .uri(path)
             .header(header::HOST, "localhost")
             .header(header::USER_AGENT, concat!("shutterctl/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::<Bytes>::new())?;
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))

@@ -19,6 +19,7 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::Parser;
+use shutterd::signalling::whip::PushRequest;
 
 use args::{Arguments, Command};
 use client::Client;
@@ -68,6 +69,15 @@ async fn ask(client: &Client, command: Command, out: &mut Output) -> Result<(), 
         Command::Status => service::status(client, out).await,
         Command::Cameras => service::cameras(client, out).await,
         Command::Sessions { all } => service::sessions(client, all, out).await,
+        Command::Start { camera, whip, token_file } => {
+            let read = |file: std::path::PathBuf| match std::fs::read_to_string(&file) {
+                Ok(text) => Ok(text.trim().to_owned()),
+                Err(error) => Err(CtlError::Usage(format!("{}: {error}", file.display()))),
+            };
+            let token = token_file.map(read).transpose()?;
+            let push = PushRequest { camera, whip, token };
+            service::start(client, &push, out).await
+        }
         Command::Stop { session, all } => {
             let which = if all { None } else { session.as_deref() };
             service::stop(client, which, out).await

@@ -4,6 +4,7 @@
 use futures_util::future::join_all;
 use shutterd::lifecycle::{Outcome, Phase};
 use shutterd::session::{CameraState, CameraStatus, SessionStatus, Shut};
+use shutterd::signalling::whip::PushRequest;
 
 use super::client::Client;
 use super::error::CtlError;
@@ -51,6 +52,16 @@ pub(super) async fn sessions(client: &Client, all: bool, out: &mut Output) -> Re
         false => client.status().await?.sessions,
     };
     if out.is_json() { out.json(&sessions) } else { session_table(&sessions, out) }
+}
+
+/// Begins a push.
+pub(super) async fn start(
+    client: &Client,
+    push: &PushRequest,
+    out: &mut Output,
+) -> Result<(), CtlError> {
+    let session: SessionStatus = client.post("/api/v1/sessions", push).await?;
+    if out.is_json() { out.json(&session) } else { session_table(&[session], out) }
 }
 
 /// Ends one session, or all of them side by side.

@@ -23,7 +23,8 @@ use tokio_util::task::TaskTracker;
 use crate::control::{api, page};
 use crate::http::{OriginPolicy, PeerAddress, guard, methods};
 use crate::session::Registry;
-use crate::signalling::{websocket, whep};
+use crate::signalling::whip::Pushes;
+use crate::signalling::{websocket, whep, whip};
 
 /// What the routes need to know of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -45,28 +46,29 @@ const MAX_CONNECTIONS: usize = 256;
 /// How long connections may take to finish what they are doing once the server ends.
 pub(super) const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
 
-/// The server's routes and the connections that outlived their request (WebSockets). Cheap to
-/// clone.
+/// The server's routes, and what outlives its request: WebSockets, and pushes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Server {
     routes: Router,
-    websockets: TaskTracker,
+    lasting: TaskTracker,
     policy: Options,
 }
 
 impl Server {
     /// The routes of every adapter, for the sessions of `registry`.
     pub fn new(registry: Registry, options: Options) -> Self {
-        let websockets = TaskTracker::new();
+        let lasting = TaskTracker::new();
+        let pushes = Pushes::new(registry.clone(), lasting.clone());
         let routes = Router::new()
             .merge(whep::router(registry.clone(), &options.ice_servers))
-            .merge(websocket::router(registry.clone(), websockets.clone()))
+            .merge(websocket::router(registry.clone(), lasting.clone()))
             .merge(api::router(registry))
+            .merge(whip::router(pushes))
             .merge(page::router())
             .fallback(methods::not_found);
         #[cfg(feature = "faults")]
         let routes = routes.merge(crate::control::planted::router());
-        Self { routes, websockets, policy: options }
+        Self { routes, lasting, policy: options }
     }
 
     /// The routes for a TCP listener: pages of other origins are refused, and where the service
@@ -90,7 +92,7 @@ impl Server {
         let routes = self.guarded(loopback);
         accept(listener, stop, |address| routes.clone().layer(Extension(PeerAddress(address))))
             .await;
-        self.drain_websockets().await;
+        self.drain().await;
         Ok(())
     }
 
@@ -98,12 +100,12 @@ impl Server {
     /// ask is decided by the permissions of the socket's file.
     pub async fn serve_control(&self, listener: UnixListener, stop: CancellationToken) {
         accept(listener, stop, |_| self.routes.clone()).await;
-        self.drain_websockets().await;
+        self.drain().await;
     }
 
-    async fn drain_websockets(&self) {
-        self.websockets.close();
-        let _ = tokio::time::timeout(DRAIN_DEADLINE, self.websockets.wait()).await;
+    async fn drain(&self) {
+        self.lasting.close();
+        let _ = tokio::time::timeout(DRAIN_DEADLINE, self.lasting.wait()).await;
     }
 }
 

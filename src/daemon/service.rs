@@ -21,6 +21,7 @@ use crate::lifecycle::StopReason;
 use crate::lifecycle::steps::{KILL_DEADLINE, UNDOS};
 use crate::session::camera::RECOVER_DEADLINE;
 use crate::session::{CameraState, Journal, Registry};
+use crate::signalling::whip::Pushes;
 use crate::triggers::Triggers;
 use crate::worker::{Spares, leftover};
 
@@ -106,6 +107,11 @@ pub async fn serve(
     let ended = closing.clone();
     tasks.spawn(async move { ended.run_until_cancelled(bus::serve(on_the_bus)).await });
     let _triggers = Triggers::listen(&config, &registry).await;
+    let pushes = Pushes::new(registry.clone(), tasks.clone());
+    for push in &config.pushes {
+        let (kept, ended) = (pushes.clone().keep(push.clone()), closing.clone());
+        tasks.spawn(async move { ended.run_until_cancelled(kept).await });
+    }
     let server = Server::new(
         registry.clone(),
         Options {

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::{Cause, Fault, FaultCode, Outcome, StopReason};
+use crate::session::Unanswered;
 
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -112,6 +113,7 @@ pub fn status_of(code: FaultCode) -> StatusCode {
         CameraUnknown | SessionUnknown => StatusCode::NOT_FOUND,
         NoCommonCodec => StatusCode::NOT_ACCEPTABLE,
         SdpNoVideo | NegotiationFailed => StatusCode::UNPROCESSABLE_ENTITY,
+        PushRefused => StatusCode::BAD_GATEWAY,
         // The session that was asked about is over.
         IceFailed | DtlsClosed | ViewerVanished | SignallingGone | Interrupted => StatusCode::GONE,
         NotACamera | CameraForbidden | CameraFormat | PipelineInvalid | ElementMissing
@@ -215,6 +217,15 @@ impl Problem {
             detail: self.detail.clone(),
             code: name.to_owned(),
             remedy: remedy.to_owned(),
+        }
+    }
+}
+
+impl From<Unanswered> for Problem {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Refused(fault) => fault.into(),
+            Unanswered::Ended(outcome) => Self::ended(&outcome),
         }
     }
 }

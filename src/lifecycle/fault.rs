@@ -73,6 +73,8 @@ fault_codes! {
     ViewerVanished = "viewer-vanished", "start again from the viewer";
     /// The signalling connection ended before the session was connected.
     SignallingGone = "signalling-gone", "keep the signalling connection open until the session is connected";
+    /// The server that is pushed to does not take the camera.
+    PushRefused = "push-refused", "see what the server says; check the address and the token of the push";
     /// A worker process ended by itself.
     WorkerGone = "worker-gone", "see the log above for the worker's last words; the next session has a new worker";
     /// A worker process runs no more, though it has not ended.

@@ -19,6 +19,8 @@ pub enum Negotiation {
     ViewerOffers(Box<Offer>),
     /// The device offers (WebSocket), to a viewer that says it takes these codecs.
     DeviceOffers(Vec<Codec>),
+    /// The device offers to a server (WHIP), which has no data channel and takes one of these codecs.
+    Push(Vec<Codec>),
 }
 
 /// What a session says to its viewer, in this order on one channel: the description before its
@@ -44,6 +46,8 @@ pub enum FromViewer {
     Candidates(Vec<Candidate>),
     /// The signalling connection ended without a goodbye.
     SignallingGone,
+    /// The answer will not come, for this reason.
+    Refused(Fault),
     /// Live figures are wanted.
     Stats(tokio::sync::oneshot::Sender<Result<ViewerStats, Fault>>),
 }

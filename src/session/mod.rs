@@ -12,6 +12,7 @@
 //! one camera meet in [`camera`], which alone knows how many there are.
 
 pub mod announcer;
+mod answer;
 pub mod camera;
 pub mod driver;
 pub mod handle;
@@ -24,8 +25,10 @@ pub mod status;
 pub mod timeline;
 mod track;
 pub mod viewer;
+pub mod whole;
 
 pub use announcer::{Announcer, Listener, News};
+pub use answer::Unanswered;
 pub use handle::{FromViewer, Negotiation, SessionHandle, ToViewer};
 pub use history::Found;
 pub use journal::Journal;

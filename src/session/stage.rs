@@ -36,6 +36,8 @@ pub(super) struct SessionStage {
     pub(super) ice_servers: Vec<String>,
     /// What is sent: the codec, and the payload type that the offer gave it.
     pub(super) video: VideoTrack,
+    /// Whether the device makes a data channel.
+    pub(super) has_channel: bool,
     /// The viewer's offer, when the viewer offers.
     pub(super) offer: Option<String>,
     pub(super) inbox: Arc<Inbox>,
@@ -73,6 +75,9 @@ impl Stage for SessionStage {
             Step::AddTracks => {
                 let video = self.video.clone();
                 self.peer.call(PeerCommand::AddTracks { session, video }, None).await?;
+            }
+            Step::CreateDataChannel if !self.has_channel => {
+                return Ok(Done::noted("none to a server"));
             }
             Step::CreateDataChannel => {
                 self.peer.call(PeerCommand::CreateDataChannel { session }, None).await?;

@@ -36,7 +36,7 @@ pub(super) fn choose(camera: &Camera, negotiation: &Negotiation) -> Result<Video
                 extensions: offer.extensions(),
             })
         }
-        Negotiation::DeviceOffers(takes) => codecs
+        Negotiation::DeviceOffers(takes) | Negotiation::Push(takes) => codecs
             .iter()
             .find(|codec| takes.contains(codec))
             .map(|&codec| VideoTrack {

@@ -17,7 +17,6 @@ use zbus::{Connection, connection};
 use crate::lifecycle::{Fault, FaultCode, Phase, StopReason};
 use crate::sdp::Offer;
 use crate::session::{CameraState, Listener, News, Registry, ServiceStatus};
-use crate::signalling::answer::answer;
 use crate::wire::SessionId;
 use refused::Refused;
 
@@ -130,8 +129,7 @@ impl Manager {
     ) -> Result<(String, String), Refused> {
         authorized(bus, &header, START).await?;
         let caller = header.sender().map(|name| format!("{name} on the system bus"));
-        let (session, answer) =
-            answer(&self.registry, camera, Offer::parse(offer)?, caller).await?;
+        let (session, answer) = self.registry.answer(camera, Offer::parse(offer)?, caller).await?;
         Ok((session.id().to_string(), answer))
     }
 

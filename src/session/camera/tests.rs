@@ -234,6 +234,7 @@ fn stage(stand: &Stand, to_viewer: mpsc::UnboundedSender<ToViewer>) -> SessionSt
             bitrate: 1_000_000,
             extensions: Extensions::default(),
         },
+        has_channel: true,
         offer: None,
         inbox: Arc::default(),
         outbox: Arc::new(Outbox::new(to_viewer)),

@@ -22,9 +22,10 @@ impl Registry {
             Fault::new(FaultCode::CameraUnknown, detail)
         })?;
         let video = track::choose(&camera, &negotiation)?;
+        let has_channel = !matches!(negotiation, Negotiation::Push(_));
         let (role, offer) = match negotiation {
             Negotiation::ViewerOffers(offer) => (Role::Answerer, Some(offer.as_str().to_owned())),
-            Negotiation::DeviceOffers(_) => (Role::Offerer, None),
+            Negotiation::DeviceOffers(_) | Negotiation::Push(_) => (Role::Offerer, None),
         };
 
         let mut sessions = self.inner.sessions();
@@ -71,6 +72,7 @@ impl Registry {
             tasks: self.inner.tasks.clone(),
             ice_servers: self.inner.ice_servers.clone(),
             video,
+            has_channel,
             offer,
             inbox: Arc::new(Inbox::default()),
             outbox: Arc::new(Outbox::new(to_viewer)),
@@ -155,16 +157,21 @@ async fn listen(
                 }
             }
             FromViewer::SignallingGone => {
-                if stage.status.borrow().phase == Phase::Starting {
-                    let detail = "the signalling connection ended before the session ran";
-                    let fault = Fault::new(FaultCode::SignallingGone, detail);
-                    let _ = stage.events.send(Event::Stop(Cause::Lost { fault }));
-                }
+                let detail = "the signalling connection ended before the session ran";
+                unanswered(stage, Fault::new(FaultCode::SignallingGone, detail));
             }
+            FromViewer::Refused(fault) => unanswered(stage, fault),
             FromViewer::Stats(reply) => {
                 stage.tasks.spawn(figures(Arc::clone(&stage.peer), stage.id, reply));
             }
         }
+    }
+}
+
+/// Without signalling no session starts; one that runs does not need it.
+fn unanswered(stage: &SessionStage, fault: Fault) {
+    if stage.status.borrow().phase == Phase::Starting {
+        let _ = stage.events.send(Event::Stop(Cause::Lost { fault }));
     }
 }
 

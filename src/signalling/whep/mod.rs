@@ -24,7 +24,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
 
-use super::answer::answer;
 use crate::http::{PeerAddress, Problem, RequestFault, body, methods, read_text};
 use crate::lifecycle::{Fault, FaultCode, Outcome, StopReason};
 use crate::sdp::{Fragment, Offer};
@@ -70,7 +69,7 @@ async fn start(
     let offer = Offer::parse(&read_text(&headers, body).await?)?;
     let mut ice = ice::IceSession::of(&offer);
     let viewer = address.map(|Extension(PeerAddress(address))| address.to_string());
-    let (session, answer) = answer(&whep.registry, &camera, offer, viewer).await?;
+    let (session, answer) = whep.registry.answer(&camera, offer, viewer).await?;
     ice.answered(&answer, session.id());
     let mut response = (
         StatusCode::CREATED,

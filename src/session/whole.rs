@@ -1,61 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An offer answered in one piece, the device's candidates within: for whoever can be told only once,
-//! as a viewer over WHEP or a program on the system bus.
+//! A description in one piece, the device's candidates within: for whoever can be told only once, as a
+//! viewer over WHEP, a program on the system bus, or a server that is pushed to.
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::http::Problem;
-use crate::lifecycle::{Fault, FaultCode, Outcome, StopReason};
-use crate::sdp::Offer;
-use crate::session::{Negotiation, Registry, SessionHandle, ToViewer};
+use super::ToViewer;
+use crate::lifecycle::Outcome;
 use crate::wire::Candidate;
 
-/// How long the answer waits for the rest of its candidates. Those of the device's own interfaces
+/// How long the description waits for the rest of its candidates. Those of the device's own interfaces
 /// come within milliseconds; a server that does not reply must not hold up the others.
 const GATHERING: Duration = Duration::from_secs(1);
-
-/// Stops a session whose viewer never got its answer: whoever asked gave up while it waited.
-struct Unanswered(Option<SessionHandle>);
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        if let Some(session) = self.0.take() {
-            session.stop(StopReason::Viewer);
-        }
-    }
-}
-
-/// Starts a session on `camera` for `viewer`, who offers. Bounded by the deadlines of the session.
-/// Cancel-safe: the session is stopped then, as nobody would have its answer.
-///
-/// # Errors
-/// Why it was refused, or how it ended instead.
-pub(crate) async fn answer(
-    registry: &Registry,
-    camera: &str,
-    offer: Offer,
-    viewer: Option<String>,
-) -> Result<(SessionHandle, String), Problem> {
-    let negotiation = Negotiation::ViewerOffers(Box::new(offer));
-    let (session, mut words) = registry.start(camera, negotiation, viewer)?;
-    let mut unanswered = Unanswered(Some(session.clone()));
-    let answer = gather(&mut words).await.map_err(|outcome| match outcome {
-        Some(outcome) => Problem::ended(&outcome),
-        None => Fault::new(FaultCode::SessionUnknown, "the session ended without a word").into(),
-    })?;
-    unanswered.0 = None;
-    Ok((session, answer))
-}
 
 /// Waits for the description, then for its candidates: until there are no more, or for one second.
 /// A description that brings candidates is complete. Bounded by the deadlines of the session.
 ///
 /// # Errors
 /// How the session ended instead; `None` when it did not say.
-async fn gather(words: &mut mpsc::UnboundedReceiver<ToViewer>) -> Result<String, Option<Outcome>> {
+pub async fn gather(
+    words: &mut mpsc::UnboundedReceiver<ToViewer>,
+) -> Result<String, Option<Outcome>> {
     let description = loop {
         match words.recv().await {
             Some(ToViewer::Description(text)) => break text,
