@@ -127,6 +127,7 @@ CYCLES ?= 1000
 .PHONY: soak
 soak: packages-test  ## Session after session: nothing stays open, nothing fails, nothing grows
 	CYCLES=$(CYCLES) cargo test --test soak -- --nocapture
+	SESSIONS=$(CYCLES) cargo test --test heap
 
 .PHONY: mutants
 mutants: packages-build  ## Plant faults in the lifecycle, its driver and the camera's release; each must be caught
