@@ -17,7 +17,7 @@ stage="${image%.img}.tree"
 # Nothing here is about what they do; each costs seconds on the emulated processor, or waits for a device that there is not.
 masked=(
     systemd-hwdb-update.service systemd-journal-catalog-update.service ldconfig.service systemd-sysext.service systemd-confext.service
-    systemd-pstore.service systemd-networkd.service systemd-networkd.socket systemd-network-generator.service
+    systemd-backlight@.service systemd-pstore.service systemd-networkd.service systemd-networkd.socket systemd-network-generator.service
     systemd-networkd-persistent-storage.service systemd-userdbd.socket systemd-userdbd.service systemd-timesyncd.service
     systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-pcrphase.service systemd-boot-random-seed.service
     systemd-update-done.service systemd-firstboot.service systemd-machine-id-commit.service systemd-binfmt.service

@@ -1,16 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The device as an appliance: systemd starts the service with the files that ship, logind puts the device to sleep, udev gives the
-// service its devices, and the bus tells of its cameras.
+// The device as an appliance: systemd starts the service with the files that ship, udev gives the service its devices, and the bus
+// tells of its cameras. What a device may be like meanwhile: short of memory, of disk, of a network, of a camera. What ends sessions
+// there is in moments.test.mjs.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { cursor, journal, restarted, said, unit } from './appliance.mjs';
+import { cursor, said, unit } from './appliance.mjs';
+import { leds } from './guest.mjs';
 import { api, cameraWhen, closed, closingTime, ended, promised } from './service.mjs';
 import { stand } from './stand.mjs';
 
-const { guest, viewer, reopen, sessionWorks } = stand({ systemd: true });
+const { guest, viewer, another, reopen, sessionWorks } = stand({ systemd: true, qemu: leds });
+
+/** The service ends, `change` is done, and it starts anew. */
+async function restart(change) {
+  const { code, stdout, stderr } = await guest.run(`
+    set -e
+    systemctl stop shutterd.service
+    ${change}
+    systemctl start shutterd.service`, { milliseconds: 60_000 });
+  assert.equal(code, 0, stderr);
+  await reopen();
+  return stdout;
+}
+
+/** What is said on the bus goes to /tmp/bus from now on. */
+async function monitor() {
+  const { code, stderr } = await guest.run(`
+    setsid busctl monitor --json=short io.shutterd.Manager1 > /tmp/bus 2> /dev/null < /dev/null &
+    until [ -s /tmp/bus ]; do busctl get-property io.shutterd.Manager1 /io/shutterd io.shutterd.Manager1 Version > /dev/null; done`);
+  assert.equal(code, 0, stderr);
+}
 
 /** A session that shows pictures. */
 async function watching(role = 'whep') {
@@ -42,73 +64,6 @@ test('sessions in both roles, by the service\'s own user; no worker has the serv
     assert.ok(await closingTime(session) <= promised);
   }
   await closed(guest);
-});
-
-// Failure modes: N13.
-test('logind puts the device to sleep: it sleeps when the camera is observed closed, and wakes to a service that is ready', async () => {
-  for (const moment of ['running', 'starting']) {
-    const since = await cursor(guest);
-    const session = moment === 'running' ? await watching() : undefined;
-    const starting = moment === 'starting' ? viewer.attempt('whep').catch((error) => error) : undefined;
-    if (starting) await said(guest, since, /camera head: Open/);
-    // The alarm wakes it; the agent's answer comes after that. Once it sleeps for longer than its watchdog waits: here the
-    // kernel's clock goes on meanwhile.
-    const seconds = moment === 'running' ? 30 : 12;
-    const { code, stderr } = await guest.run(`rtcwake -m no -s ${seconds} && systemctl suspend`, { milliseconds: 90_000 });
-    assert.equal(code, 0, stderr);
-    await said(guest, since, /the device is awake/, 90_000);
-    const entries = await journal(guest, since);
-    const at = (pattern) => {
-      const found = entries.find(({ text }) => pattern.test(text));
-      assert.ok(found, `${pattern} in ${entries.map(({ text }) => text).join('\n')}`);
-      return found.at;
-    };
-    const told = at(/the device is about to sleep/), close = entries.findLast(({ text }) => /camera head: Closed/.test(text)).at;
-    assert.ok(told < close && close < at(/PM: suspend entry/), 'closed before it sleeps');
-    assert.ok(close - told <= promised, `${close - told} ms`);
-    console.log(`${moment}: closed ${Math.round(close - told)} ms after the sleep was announced`);
-    await starting;
-    const { outcome } = session ? await ended(session) : (await api('sessions')).sessions.at(-1);
-    assert.deepEqual([outcome.cause, outcome.held], [{ kind: 'requested', by: 'sleep' }, []]);
-    await closed(guest);
-    await reopen();
-    await sessionWorks();
-    const { stdout } = await guest.run('systemd-inhibit --list --no-legend');
-    assert.match(stdout, /shutterd.*sleep.*delay/, 'there is a lock for the next sleep');
-  }
-});
-
-test('systemctl stop and restart while somebody watches: closed, in time, with success', async () => {
-  await watching();
-  const since = await cursor(guest);
-  const { code, stderr } = await guest.run('systemctl stop shutterd.service');
-  assert.equal(code, 0, stderr);
-  assert.deepEqual(await guest.cameraHolders(), []);
-  const { Result, ExecMainStatus, ActiveState } = await unit(guest, 'Result', 'ExecMainStatus', 'ActiveState');
-  assert.deepEqual([Result, ExecMainStatus, ActiveState], ['success', '0', 'inactive']);
-  const ending = await said(guest, since, /the service ends/), close = await said(guest, since, /camera head: Closed/);
-  assert.ok(close.at - ending.at <= promised);
-  console.log(`stop: closed ${Math.round(close.at - ending.at)} ms after SIGTERM`);
-  // The control socket is systemd's: who asks meanwhile starts the service.
-  const { stdout } = await guest.run('shutterctl status');
-  assert.match(stdout, /^head +closed/m);
-  await reopen();
-  await sessionWorks();
-});
-
-test('the service is killed, or hangs: the camera closes, systemd starts it anew, and the next session works', async () => {
-  for (const [signal, how] of [['KILL', 'signal'], ['STOP', 'watchdog']]) {
-    await watching();
-    const since = await cursor(guest);
-    await restarted(guest, async (pid) => {
-      await guest.run(`kill -${signal} ${pid}`);
-      if (signal === 'KILL') console.log(`${how}: nobody has the camera ${await closed(guest)} ms later`);
-    });
-    await said(guest, since, new RegExp(`Failed with result '${how}'|Watchdog timeout`));
-    await closed(guest);
-    await reopen();
-    await sessionWorks();
-  }
 });
 
 test('memory is short: the kernel takes a worker, and the service goes on', async () => {
@@ -163,9 +118,7 @@ test('a lens cover that udev gives to the service', async () => {
 
 test('the bus: opened and closed in turn for whoever listens; to end sessions is not everybody\'s', async () => {
   const call = 'busctl call io.shutterd.Manager1 /io/shutterd io.shutterd.Manager1';
-  await guest.run(`
-    setsid busctl monitor --json=short io.shutterd.Manager1 > /tmp/bus 2>&1 < /dev/null &
-    until grep -q Monitoring /tmp/bus; do usleep 20000; done`);
+  await monitor();
   const session = await watching();
   const nobody = await guest.run(`setpriv --reuid 65534 --clear-groups ${call} StopAll`);
   assert.notEqual(nobody.code, 0);
@@ -179,4 +132,95 @@ test('the bus: opened and closed in turn for whoever listens; to end sessions is
   await viewer.stop();
   const { stdout } = await guest.run("grep -o 'Camera[OC][a-z]*' /tmp/bus; pkill busctl");
   assert.equal(stdout, 'CameraOpened\nCameraClosed\n');
+});
+
+// Here a backlight's driver owns the light, and its switch plays the sensor's stream.
+test('a light that its driver leaves on: the bus says that the camera is not released, until it goes out', async () => {
+  const [led, stream] = ['sensor:white:indicator', '/sys/class/backlight/sensor/brightness'];
+  await restart(`
+    modprobe -a leds-gpio led_bl
+    until [ -e ${stream} ]; do usleep 20000; done
+    # As the rule that ships does for one whose name says privacy.
+    chgrp shutterd /sys/class/leds/${led}/brightness
+    chmod g+w /sys/class/leds/${led}/brightness
+    sed -i -e '/^device = /a led = "${led}"' /etc/shutterd/shutterd.toml`);
+  const { observed } = await cameraWhen(guest, (camera) => camera.observed?.led?.owner === 'kernel');
+  assert.equal(observed.led.found, 'configured', JSON.stringify(observed));
+  await monitor();
+  const session = await watching();
+  await guest.run(`echo 1 > ${stream}`);
+  await viewer.stop();
+  assert.deepEqual((await ended(session)).outcome.held, ['camera']);
+  const { stdout } = await guest.run(`
+    until grep -q FaultRaised /tmp/bus; do usleep 20000; done
+    grep -c CameraClosed /tmp/bus
+    busctl get-property io.shutterd.Manager1 /io/shutterd io.shutterd.Manager1 Fault
+    echo 0 > ${stream}
+    until grep -q CameraClosed /tmp/bus; do usleep 20000; done
+    pkill busctl`);
+  assert.match(stdout, /^0\n\(ss\) "camera-wedged" "[^"]*LED/, 'not said to be closed while its light is on');
+  await restart("sed -i '/^led = /d' /etc/shutterd/shutterd.toml");
+  await sessionWorks();
+});
+
+test('a camera that is there only after the boot', async () => {
+  await restart('modprobe -r vivid');
+  const { status, problem } = await viewer.attempt('whep');
+  assert.deepEqual([status, problem?.code], [503, 'camera-missing'], JSON.stringify(problem));
+  await guest.run('modprobe vivid n_devs=1 node_types=0x1 input_types=0x0 && udevadm settle');
+  await sessionWorks();
+});
+
+test('two cameras, one of which fails for good: who watches the other one sees nothing of it', async () => {
+  await restart(`
+    modprobe -r vivid
+    modprobe vivid n_devs=2 node_types=0x1,0x1 input_types=0x0,0x0
+    udevadm settle
+    cp /etc/shutterd/shutterd.toml /tmp/one.toml
+    sed -n '/^\\[\\[camera/,/^$/p' /tmp/one.toml | sed -e 's/head/rear/' -e 's/video0/video1/' >> /etc/shutterd/shutterd.toml`);
+  const head = await watching();
+  const other = await another();
+  const rear = await other.start('whep', 'h264', 'rear');
+  await other.frames(3);
+  // Its node goes with it; vivid would make the camera anew at once.
+  const { code, stderr } = await guest.run('mv /dev/video1 /dev/gone; v4l2-ctl -d /dev/gone -c disconnect=1');
+  assert.equal(code, 0, stderr);
+  const deadline = Date.now() + 30_000;
+  for (let { serial, cameras } = await api('cameras'); cameras[1].fault?.code !== 'camera-missing'; { serial, cameras } = await api(`cameras?after=${serial}`)) {
+    assert.ok(Date.now() < deadline, JSON.stringify(cameras));
+  }
+  await viewer.frames(20, { since: 'now' });
+  await other.stop();
+  assert.deepEqual((await ended(rear)).outcome.held, []);
+  assert.deepEqual(await guest.cameraHolders('/dev/video1'), []);
+  await viewer.frames(20, { since: 'now' });
+  assert.deepEqual((await api(`sessions/${head}`)).phase, 'running');
+  await viewer.stop();
+  await other.close();
+  await restart('modprobe -r vivid; modprobe vivid n_devs=1 node_types=0x1 input_types=0x0; udevadm settle; cp /tmp/one.toml /etc/shutterd/shutterd.toml');
+  await sessionWorks();
+});
+
+test('a disk that is full: sessions go on, the log says that they are not kept, and they are kept when there is room', async () => {
+  const kept = async () => Number((await guest.run('shutterctl sessions --all | grep -c head')).stdout);
+  await restart(`
+    mount -t tmpfs -o size=64k,mode=0750,uid=$(id -u shutterd),gid=$(id -g shutterd) tmpfs /var/lib/shutterd
+    dd if=/dev/zero of=/var/lib/shutterd/filler bs=4k 2> /dev/null || true`);
+  const since = await cursor(guest);
+  await sessionWorks();
+  await said(guest, since, /sessions are not kept in .*No space left/);
+  await guest.run('rm /var/lib/shutterd/filler');
+  await sessionWorks();
+  await said(guest, since, /the session journal is written again/);
+  assert.ok(await kept() >= 1);
+  await restart('umount /var/lib/shutterd');
+});
+
+test('a root that is read only: the service works, and says what it cannot keep', async () => {
+  const since = await cursor(guest);
+  await restart('mount -o remount,ro /');
+  await sessionWorks();
+  await said(guest, since, /sessions are not kept in .*[Rr]ead-only/);
+  await restart('mount -o remount,rw /');
+  await sessionWorks();
 });

@@ -6,6 +6,8 @@
 #
 #     cross.sh [CARGO-BUILD-ARGUMENT...]
 #
+# `cross.sh whep-peer` builds the peer of `make bench` for it instead.
+#
 # Against bookworm's GStreamer 1.22, the oldest that is supported; the device runs a newer one with the same ABI.
 # The compiler is the toolchain in use with the target's standard library added by rustup. Where rustup is not there or
 # cannot reach its server, it is Debian's rustc, which needs nothing but the package archive. SHUTTERD_CROSS_RUSTC=debian asks for that.
@@ -51,6 +53,9 @@ export PKG_CONFIG_ALLOW_CROSS=1
 export PKG_CONFIG_SYSROOT_DIR=$sysroot
 export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/aarch64-linux-gnu/pkgconfig:$sysroot/usr/share/pkgconfig"
 cd "$repository"
+if [ "${1:-}" = whep-peer ]; then
+    exec cargo build --locked --release --target "$target" --manifest-path bench/Cargo.toml --bin whep-peer
+fi
 # The shipped build last: cargo's own directory is never left with the other one's binaries. What they depend on is built once.
 built="$CARGO_TARGET_DIR/$target"
 cargo build --release --target "$target" --features faults "$@"

@@ -209,6 +209,14 @@ export class Guest {
     });
   }
 
+  /** Resolves when the device has switched itself off. */
+  async off(milliseconds = 60_000) {
+    const late = setTimeout(() => this.#qemu.kill('SIGKILL'), milliseconds);
+    const how = await this.#exited;
+    clearTimeout(late);
+    if (this.#qemu.exitCode !== 0) throw new Error(`the device did not switch itself off: ${how}\n${this.#serial.slice(-2000)}`);
+  }
+
   /** Ends the device as a pulled plug would. Its disks are read only, so there is nothing to lose. */
   async stop() {
     if (!this.#qemu || this.#qemu.pid === undefined) return;

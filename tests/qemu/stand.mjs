@@ -4,12 +4,23 @@
 // first test and gone after the last, however they went.
 
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
+import { after, afterEach, before } from 'node:test';
 
 import { launchChromium } from './chromium.mjs';
 import { Guest } from './guest.mjs';
 import { bootService, ready } from './service.mjs';
 import { Viewer } from './viewer.mjs';
+
+/** What the device has to say to a test that failed: the end of its log, and the steps of its last session. */
+async function circumstances(guest) {
+  try {
+    const log = (await guest.log()).split('\n').slice(-60).join('\n');
+    const { stdout, stderr } = await guest.run('shutterctl sessions; shutterctl timeline last');
+    return `${log}\n${stdout}${stderr}`;
+  } catch (error) {
+    return `The device cannot be asked any more: ${error.message}`;
+  }
+}
 
 /**
  * Sets up the file that calls it.
@@ -26,6 +37,9 @@ export function stand(options, prepare) {
     await prepare?.(guest);
     browser = await launchChromium();
     await viewer.open(browser);
+  });
+  afterEach(async (context) => {
+    if (!context.passed) console.log(await circumstances(guest));
   });
   after(async () => {
     await browser?.close();

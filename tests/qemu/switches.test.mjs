@@ -6,29 +6,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import * as inputs from './inputs.mjs';
+import { KEY, SW, cover, privacy, worn } from './inputs.mjs';
 import { api, closed, ended, promised } from './service.mjs';
 import { stand } from './stand.mjs';
 
-const SW = 5, KEY = 1;
-const cover = 9; // SW_CAMERA_LENS_COVER
-const worn = 1; // SW_TABLET_MODE, as a board might use it
-const privacy = 588; // KEY_CAMERA_ACCESS_TOGGLE
-const { guest, viewer, restart, sessionWorks } = stand({}, async (device) => {
-  const { code, stderr } = await device.run('modprobe -a uinput evdev');
-  assert.equal(code, 0, stderr);
-});
-
-/** Plugs an input device in; resolves when it is there. */
-async function plug(name, ...events) {
-  const { code, stderr } = await guest.run(`
-    setsid /usr/lib/testbed/input-device '${name}' /tmp/${name} ${events.join(' ')} > /tmp/${name}.log 2>&1 < /dev/null &
-    echo $! > /tmp/${name}.pid
-    until [ -p /tmp/${name} ]; do kill -0 $! || { cat /tmp/${name}.log >&2; exit 1; }; usleep 20000; done`);
-  assert.equal(code, 0, stderr);
-}
-
-const unplug = (name) => guest.run(`kill $(cat /tmp/${name}.pid); rm /tmp/${name}`);
-const put = (name, ...event) => guest.run(`echo '${event.join(' ')}' > /tmp/${name}`);
+const { guest, viewer, restart, sessionWorks } = stand();
+const plug = (...device) => inputs.plug(guest, ...device);
+const put = (...event) => inputs.put(guest, ...event);
 
 /** Resolves when what keeps cameras closed is these reasons. */
 async function shut(...reasons) {
@@ -78,7 +63,7 @@ test('a lens cover that is shut before the service starts: not one start', async
 });
 
 test('a cover that is unplugged stays shut, and opens when it is plugged in open', async () => {
-  await unplug('cover');
+  await inputs.unplug(guest, 'cover');
   await refused(/the lens cover is shut/);
   await plug('cover', `${SW}:${cover}`);
   await shut();

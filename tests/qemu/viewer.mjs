@@ -63,7 +63,7 @@ function installWatch() {
     return peer;
   };
 
-  const whep = async (peer, codec) => {
+  const whep = async (peer, codec, camera) => {
     const transceiver = peer.addTransceiver('video', { direction: 'recvonly' });
     const wanted = RTCRtpReceiver.getCapabilities('video').codecs
       .filter(({ mimeType }) => mimeType.toLowerCase() === `video/${codec}` || mimeType === 'video/rtx');
@@ -72,7 +72,7 @@ function installWatch() {
     peer.onicegatheringstatechange = () => note({});
     await until('candidates', () => peer.iceGatheringState === 'complete', 5000);
     watch.asked = performance.now();
-    const response = await fetch('/whep/head', {
+    const response = await fetch(`/whep/${camera}`, {
       method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: peer.localDescription.sdp,
     });
     const body = await response.text();
@@ -83,10 +83,10 @@ function installWatch() {
     return { session: watch.location.split('/').pop() };
   };
 
-  const websocket = async (peer, codec) => {
+  const websocket = async (peer, codec, camera) => {
     const mine = watch;
     watch.asked = performance.now();
-    const socket = new WebSocket(`ws://${location.host}/ws/head?codecs=${codec}`);
+    const socket = new WebSocket(`ws://${location.host}/ws/${camera}?codecs=${codec}`);
     watch.socket = socket;
     const say = (message) => socket.send(JSON.stringify({ ...message, session: mine.session, generation: mine.generation }));
     watch.bye = () => say({ type: 'bye' });
@@ -120,10 +120,23 @@ function installWatch() {
     return { session: mine.session };
   };
 
-  globalThis.startWatching = async (role, codec) => {
+  globalThis.startWatching = async (role, codec, camera) => {
     const peer = begin();
-    return role === 'whep' ? whep(peer, codec) : websocket(peer, codec);
+    return role === 'whep' ? whep(peer, codec, camera) : websocket(peer, codec, camera);
   };
+
+  /** A session whose offer is never answered: it stays in its start until the deadline. Resolves with it when the offer is there. */
+  globalThis.leaveOffer = () => new Promise((resolve, reject) => {
+    const socket = new WebSocket(`ws://${location.host}/ws/head?codecs=h264`);
+    let session;
+    socket.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.type === 'session') session = message.session;
+      if (message.type === 'offer') resolve(session);
+      if (message.type === 'refused' || message.type === 'ended') reject(new Error(data));
+    };
+    socket.onclose = () => reject(new Error('closed before there was an offer'));
+  });
 
   /** Resolves when `more` frames have been shown since now, or since the session began. */
   globalThis.framesShown = async (more, since, milliseconds) => {
@@ -205,14 +218,19 @@ export class Viewer {
    * Starts a session. Resolves with `{session}` when the device has answered or offered, with `{status, problem}` when it
    * refuses, or with `{outcome}` when the session ended before the device had offered.
    */
-  attempt(role, codec = 'h264') {
-    return this.#page.evaluate(([r, c]) => startWatching(r, c), [role, codec]);
+  attempt(role, codec = 'h264', camera = 'head') {
+    return this.#page.evaluate((a) => startWatching(...a), [role, codec, camera]);
   }
 
-  async start(role, codec = 'h264') {
-    const { session, status, ...why } = await this.attempt(role, codec);
+  async start(role, codec = 'h264', camera = 'head') {
+    const { session, status, ...why } = await this.attempt(role, codec, camera);
     assert.ok(session, `refused with ${status}: ${JSON.stringify(why)}`);
     return session;
+  }
+
+  /** A session that stays in its start: the device has offered, and nobody answers. */
+  offered() {
+    return this.#page.evaluate(() => leaveOffer());
   }
 
   /** Resolves with the times of the session so far. `since`: `start` or `now`. */
