@@ -169,7 +169,7 @@ async fn workers_that_were_frozen_when_the_daemon_died_are_ended_by_its_next_run
     for (pid, _) in &frozen {
         gone(*pid);
     }
-    assert!(service.wait_for_log("a worker of an earlier run").contains("is killed"));
+    assert!(service.has_said("a worker of an earlier run").contains("is killed"));
     let location = waiting_session(&service).await;
     service.request(Method::DELETE, &location, &[], "").await;
     let status = service.until_idle().await;
@@ -194,6 +194,26 @@ async fn a_signal_ends_everything_in_order() {
         assert!(camera < ended, "{said}");
         assert!(!service.socket.exists(), "the control socket is removed");
     }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_news_does_not_hold_up_the_end() {
+    let mut service = Service::start(DEMO);
+    let serial = service.status().await.serial;
+    let path = format!("/api/v1/status?after={serial}");
+    // As a viewer page does: it waits, and waits again at each answer.
+    let asking = async {
+        let ask = || service::request_to(service.address, Method::GET, &path, &[], "");
+        let first = async { tokio::join!(ask(), async { service.signal(Signal::TERM) }).0 };
+        let mut answer = first.await;
+        while let Ok(answered) = answer {
+            assert_eq!(answered.status, StatusCode::OK);
+            answer = ask().await;
+        }
+    };
+    tokio::time::timeout(service::PATIENCE, asking).await.expect("it ends");
+    assert_eq!(service.ended().code(), Some(0));
+    assert!(!service.said().contains("cut off"), "{}", service.said());
 }
 
 // Failure modes: V16.

@@ -164,8 +164,9 @@ async fn session(
     let mut now = registry.status().serial;
     while after <= now && session.status().serial <= after {
         match timeout_at(deadline, registry.changed(now)).await {
-            Ok(status) => now = status.serial,
-            Err(_) => break,
+            Ok(status) if status.serial > now => now = status.serial,
+            // Too late, or the service ends.
+            _ => break,
         }
     }
     answer(session.status())

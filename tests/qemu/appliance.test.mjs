@@ -47,6 +47,9 @@ test('the system runs, nothing has failed, and the service sees all that the ora
   console.log(stdout.split('\n')[1]);
   const { observed } = await cameraWhen(guest, (camera) => camera.observed);
   assert.equal(observed.verdict, 'closed', JSON.stringify(observed));
+  // There is a sound card, of which the service makes no use yet, and may.
+  const sound = await guest.run("stat -c '%G %a' /dev/snd/pcmC0D0c");
+  assert.equal(sound.stdout, 'audio 660\n', sound.stderr);
 });
 
 test('sessions in both roles, by the service\'s own user; no worker has the service\'s capabilities', async () => {

@@ -157,10 +157,14 @@ impl Registry {
         }
     }
 
-    /// Everything, as soon as there is a publication newer than `after`. Cancel-safe.
+    /// Everything, as soon as there is a publication newer than `after`, or the service ends. Cancel-safe.
     pub async fn changed(&self, after: u64) -> ServiceStatus {
-        // Fails only when the sender is gone, which this registry holds.
-        let _ = self.inner.serial.subscribe().wait_for(|serial| *serial > after).await;
+        let mut serial = self.inner.serial.subscribe();
+        tokio::select! {
+            // Fails only when the sender is gone, which this registry holds.
+            _ = serial.wait_for(|serial| *serial > after) => {}
+            () = self.inner.ending.cancelled() => {}
+        }
         self.status()
     }
 }
