@@ -49,7 +49,7 @@ fn push(table: &Table, cameras: &[Camera], report: &mut Report) -> Option<Push> 
         ("whip", "write the address of the server's WHIP endpoint"),
     ] {
         if !table.has(key) {
-            report.add(&table.place, &format!("push.{key}"), "is missing", instead);
+            report.add(&table.place, format!("push.{key}"), "is missing", instead);
         }
     }
     let (camera, whip) = (text("camera")?, text("whip")?);
