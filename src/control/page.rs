@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn every_file_of_the_page_is_served() {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web");
-        let mut files: Vec<String> = std::fs::read_dir(directory)
+        let tree = std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the tree is");
+        let mut files: Vec<String> = std::fs::read_dir(format!("{tree}/src/web"))
             .unwrap()
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();
