@@ -15,13 +15,14 @@ BUILD_PACKAGES := pkg-config gcc libc6-dev ca-certificates \
 RUN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-x
 TEST_PACKAGES := chromium dbus-daemon systemd fonts-dejavu-core gstreamer1.0-tools binutils iproute2 nodejs npm procps
-LINT_PACKAGES := shellcheck
+LINT_PACKAGES := shellcheck device-tree-compiler python3-venv
 
 .PHONY: help
 help:  ## What there is to make
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 include tests/qemu/qemu.mk
+include yocto/yocto.mk
 
 .PHONY: packages-build packages-test packages-lint
 packages-build:
@@ -134,7 +135,7 @@ mutants: packages-build  ## Plant faults in the lifecycle, its driver and the ca
 	tests/mutants.sh
 
 .PHONY: lint
-lint: packages-lint packages-test target/tools/bin/cargo-deny  ## Formatting, clippy, licences, scripts, the page
+lint: packages-lint packages-test target/tools/bin/cargo-deny lint-advisories lint-yocto  ## Formatting, clippy, licences, scripts, the page, the Yocto layer
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo fmt --check --manifest-path tests/peers/Cargo.toml
@@ -146,7 +147,14 @@ lint: packages-lint packages-test target/tools/bin/cargo-deny  ## Formatting, cl
 	shellcheck packages.sh .ci/run bench/link/*.sh tests/*.sh tests/network/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,appliance,init,initrd-init,service}
 	node tests/browser/lint.mjs
 
-# Advisories are left out: their database is not in any package registry.
+# Their database is a repository of its own, in no package registry: where it cannot be had, that is said.
+ADVISORIES := https://github.com/RustSec/advisory-db
+
+.PHONY: lint-advisories
+lint-advisories: target/tools/bin/cargo-deny
+	@if timeout 20 git ls-remote --quiet $(ADVISORIES) HEAD >/dev/null 2>&1; then $< --log-level error check advisories; \
+	else echo 'SKIPPED: advisories of the crates, for $(ADVISORIES) cannot be reached' >&2; fi
+
 target/tools/bin/cargo-deny:
 	cargo install cargo-deny --locked --root target/tools
 
