@@ -10,7 +10,7 @@ import { rows } from './figures.mjs';
 import { idle, watched } from './load.mjs';
 import { plot } from './plot.mjs';
 import { memory } from './processes.mjs';
-import { bless, table } from './report.mjs';
+import { bless, report } from './report.mjs';
 import { ENCODER, Ours, PICTURE, openCamera } from './sides.mjs';
 import { ages, chromium, joins, starts } from './viewing.mjs';
 
@@ -69,7 +69,7 @@ try {
 }
 
 const run = { machine: before, versions: used, picture: { ...PICTURE, encoder: ENCODER }, camera: process.env.CAMERA ?? '', rows: rows(samples), samples };
-const text = table(run);
+const text = report(run);
 await mkdir(TARGET, { recursive: true });
 await writeFile(`${TARGET}run.json`, `${JSON.stringify(run, null, 1)}\n`);
 await writeFile(`${TARGET}table.md`, text);

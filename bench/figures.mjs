@@ -37,9 +37,12 @@ const ROWS = [
   { row: 'memory, each further viewer', unit: 'MiB', p50: further('memory'), ratio: 1.0 },
 ];
 
-/** One entry for each row: both sides' figures, their ratio, the goals, and whether they are met. */
-export function rows({ ours, peer }) {
-  return ROWS.map(({ row, unit, p50, p99 = () => null, peer: theirs = p50, ratio: goal, most, mostOfP99 }) => {
+/**
+ * One entry for each row: both sides' figures, their ratio, the goals, and whether they are met. A row that was not measured is an
+ * error, unless the run is `partial`.
+ */
+export function rows({ ours, peer }, { partial = false } = {}) {
+  return ROWS.filter(({ p50 }) => !partial || Number.isFinite(p50(ours))).map(({ row, unit, p50, p99 = () => null, peer: theirs = p50, ratio: goal, most, mostOfP99 }) => {
     const sides = {
       ours: { p50: p50(ours), p99: p99(ours) },
       peer: { p50: theirs(peer), p99: p99(peer) },

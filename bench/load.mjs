@@ -19,12 +19,14 @@ export async function over(pid, seconds) {
   };
 }
 
+const costs = (side, seconds) => (side.over ? side.over(seconds) : over(side.program.pid, seconds));
+
 /** Nobody watches. */
 export async function idle(side, seconds, note) {
   await side.warm();
-  const { cpu, wakeUps: woken, memory: resident } = await over(side.program.pid, seconds);
+  const { cpu, wakeUps: woken, memory: resident } = await costs(side, seconds);
   note('idleCpu', cpu * 100);
-  note('idleWakeUps', woken);
+  if (woken !== undefined) note('idleWakeUps', woken);
   note('idleMemory', resident);
 }
 
@@ -35,7 +37,7 @@ export async function watched(side, count, seconds, note) {
   // What they took of the spares is replaced before anything is measured.
   await side.warm();
   const before = await viewers.frames();
-  const { cpu, memory: resident, passed } = await over(side.program.pid, seconds);
+  const { cpu, memory: resident, passed } = await costs(side, seconds);
   const frames = (await viewers.frames()).map((now, at) => (now - before[at]) / passed);
   note(`cpu${count}`, cpu * 100);
   note(`memory${count}`, resident);

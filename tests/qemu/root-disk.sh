@@ -30,6 +30,7 @@ plugins=(
     coreelements typefindfunctions app video4linux2 videoconvertscale videorate videotestsrc x264 openh264 vpx opus
     audioconvert audioresample audiotestsrc audiorate volume level alsa rtp rtpmanager srtp dtls sctp nice webrtc
     videoparsersbad jpeg jpegformat playback udp autodetect webrtcdsp
+    debugutilsbad # of `whepserversink`, which `make bench-device` measures beside the service
 )
 # Loaded by name at run time, so that no NEEDED entry leads to them: the ciphers of the library that libsrtp takes them from.
 loaded=("$libraries/libsoftokn3.so" "$libraries/libfreebl3.so" "$libraries/libfreeblpriv3.so")
