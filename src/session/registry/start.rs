@@ -33,8 +33,7 @@ impl Registry {
         if let Some(refusal) = sessions.refusal(&config.name) {
             return Err(refusal);
         }
-        let viewers =
-            sessions.alive.values().filter(|other| other.status().camera == config.name).count();
+        let viewers = sessions.viewers(&config.name);
         if viewers >= config.max_viewers as usize {
             let detail = format!("{} has {viewers} viewers, its `max-viewers`", config.name);
             return Err(Fault::new(FaultCode::TooManyViewers, detail));
@@ -101,6 +100,17 @@ impl Registry {
         };
         self.inner.tasks.spawn(owner.instrument(span));
         Ok((handle, told))
+    }
+}
+
+impl Sessions {
+    /// Who watches `camera`. A session that has said that it ended is none of them, though its task may
+    /// still have to put it away: whoever waited for its end may start the next at once.
+    fn viewers(&self, camera: &str) -> usize {
+        let watches = |session: &&SessionHandle| {
+            !session.is_ended() && session.status.borrow().camera == camera
+        };
+        self.alive.values().filter(watches).count()
     }
 }
 
@@ -200,4 +210,49 @@ fn new_id() -> Result<SessionId, Fault> {
     getrandom::u64().map(SessionId).map_err(|error| {
         Fault::new(FaultCode::WorkerUnavailable, format!("no random number: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Codec;
+
+    fn watching(camera: &str, phase: Phase) -> (watch::Sender<SessionStatus>, SessionHandle) {
+        let timeline = Timeline::begin();
+        let (sender, status) = watch::channel(SessionStatus {
+            id: SessionId(1),
+            run: "run".to_owned(),
+            generation: 1,
+            serial: 1,
+            camera: camera.to_owned(),
+            role: Role::Answerer,
+            codec: Codec::H264,
+            viewer: None,
+            phase,
+            step: None,
+            asked_at: timeline.asked_at(),
+            outcome: None,
+        });
+        let handle = SessionHandle {
+            id: SessionId(1),
+            events: mpsc::unbounded_channel().0,
+            from_viewer: mpsc::unbounded_channel().0,
+            status,
+            timeline: Arc::new(Mutex::new(timeline)),
+        };
+        (sender, handle)
+    }
+
+    #[test]
+    fn a_session_has_its_place_until_it_says_that_it_ended() {
+        let (status, handle) = watching("head", Phase::Starting);
+        let mut sessions = Sessions::default();
+        sessions.alive.insert(SessionId(1), handle);
+        for phase in [Phase::Starting, Phase::Running, Phase::Stopping] {
+            status.send_modify(|status| status.phase = phase);
+            assert_eq!((sessions.viewers("head"), sessions.viewers("rear")), (1, 0), "{phase:?}");
+        }
+        status.send_modify(|status| status.phase = Phase::Ended);
+        assert_eq!(sessions.viewers("head"), 0);
+    }
 }
