@@ -14,7 +14,7 @@ BUILD_PACKAGES := pkg-config gcc libc6-dev ca-certificates \
 	libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
 RUN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	gstreamer1.0-plugins-ugly gstreamer1.0-nice gstreamer1.0-x
-TEST_PACKAGES := chromium dbus-daemon systemd fonts-dejavu-core gstreamer1.0-tools binutils iproute2 nodejs npm procps
+TEST_PACKAGES := chromium dbus-daemon systemd fonts-dejavu-core gstreamer1.0-tools binutils iproute2 nodejs npm openssl procps
 LINT_PACKAGES := shellcheck device-tree-compiler python3-venv
 
 .PHONY: help

@@ -9,6 +9,7 @@ use service::{DEMO, Service};
 use shutterd::lifecycle::{Cause, FaultCode, Outcome, StopReason};
 use shutterd::session::CameraState;
 
+use server::tls::Identity;
 use server::{Turn, WhipServer};
 use soon::soon;
 
@@ -75,6 +76,29 @@ async fn a_push_is_seen_by_the_server_and_told_its_end() {
     let end = server.asked().await;
     assert_eq!((end.method, end.path.as_str()), (Method::DELETE, "/other/resource/1"));
     assert_eq!(end.token, "Bearer secret");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn https_is_for_servers_that_the_system_trusts() {
+    let directory = tempfile::tempdir().unwrap();
+    let identity = Identity::new(directory.path());
+    // By OpenSSL's variable, which an operator may set too.
+    let mut trusting = std::process::Command::new(env!("CARGO_BIN_EXE_shutterd"));
+    trusting.env("SSL_CERT_FILE", &identity.certificate);
+    let service = Service::start_by(trusting, DEMO);
+    let mut server = WhipServer::start_as(Some(&identity), [Turn::Watch]).await;
+    let id = push(&service, &server).await;
+    let viewer = server.viewer().await;
+    soon("pictures", viewer.frames().wait_for(|frames| *frames >= 5)).await.unwrap();
+    service.request(Method::DELETE, &format!("/api/v1/sessions/{id}"), &[], "").await;
+    assert_eq!(ended(&service).await.cause, Cause::Requested { by: StopReason::Api });
+
+    // The same certificate, in which a service that was told nothing has no trust.
+    let service = Service::start(DEMO);
+    push(&service, &server).await;
+    let Cause::Lost { fault } = ended(&service).await.cause else { panic!("it is a stranger") };
+    assert_eq!(fault.code, FaultCode::PushRefused);
+    assert!(fault.detail.contains("certificate"), "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

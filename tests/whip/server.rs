@@ -15,6 +15,10 @@ use tokio::task::JoinSet;
 
 use crate::viewer::Viewer;
 
+use tls::{Encrypted, Identity};
+
+pub(crate) mod tls;
+
 /// What becomes of an offer.
 pub(crate) enum Turn {
     /// Watched: by a webrtcbin of this process.
@@ -39,6 +43,7 @@ pub(crate) struct Asked {
 
 pub(crate) struct WhipServer {
     pub(crate) address: SocketAddr,
+    scheme: &'static str,
     asked: mpsc::UnboundedReceiver<Asked>,
     viewers: mpsc::UnboundedReceiver<Viewer>,
     turns: Arc<Mutex<VecDeque<Turn>>>,
@@ -55,6 +60,14 @@ struct Desk {
 impl WhipServer {
     /// Takes these turns, one for each offer, and hangs when there are no more.
     pub(crate) async fn start(turns: impl IntoIterator<Item = Turn>) -> Self {
+        Self::start_as(None, turns).await
+    }
+
+    /// The same, over HTTPS where it has something to show.
+    pub(crate) async fn start_as(
+        identity: Option<&Identity>,
+        turns: impl IntoIterator<Item = Turn>,
+    ) -> Self {
         let turns = Arc::new(Mutex::new(turns.into_iter().collect()));
         let (asked, seen) = mpsc::unbounded_channel();
         let (viewers, watching) = mpsc::unbounded_channel();
@@ -63,12 +76,19 @@ impl WhipServer {
         let address = listener.local_addr().unwrap();
         let routes = Router::new().fallback(answer).with_state(desk);
         let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { address, asked: seen, viewers: watching, turns, _serving: serving }
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        match identity.map(Identity::acceptor) {
+            Some(acceptor) => {
+                let listener = Encrypted { listener, acceptor };
+                serving.spawn(async move { axum::serve(listener, routes).await.unwrap() })
+            }
+            None => serving.spawn(async move { axum::serve(listener, routes).await.unwrap() }),
+        };
+        Self { address, scheme, asked: seen, viewers: watching, turns, _serving: serving }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/whip/head?key=1", self.address)
+        format!("{}://{}/whip/head?key=1", self.scheme, self.address)
     }
 
     pub(crate) fn next(&self, turn: Turn) {
