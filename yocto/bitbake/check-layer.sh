@@ -16,8 +16,8 @@ check_layer() {
     without_the_layer "$name"
     if bitbake_in "$name" "$checkouts/openembedded-core/scripts/yocto-check-layer" --no-auto --no-auto-dependency \
         --dependency "$checkouts"/meta-openembedded/{meta-oe,meta-python,meta-multimedia} "$@" -- "$repository/yocto/meta-shutter"; then
-        passed=$(grep -cE 'RESULTS - .*: PASSED' "$work/$name.log" || true)
-        skipped=$(grep -cE 'RESULTS - .*: SKIPPED' "$work/$name.log" || true)
+        passed=$(grep -c ' \.\.\. ok$' "$work/$name.log" || true)
+        skipped=$(grep -c '^INFO:  \.\.\. skipped' "$work/$name.log" || true)
         result check-layer ok "$name: $passed tests passed, $skipped skipped"
     else
         result check-layer FAILED "$name: see $work/$name.log"
