@@ -69,6 +69,12 @@ pub(super) enum Command {
     },
     /// The order: the twelve steps that start a session and the seven that end it.
     Order,
+    /// What this system has of what the service needs, what it lacks, and what to do about it.
+    Doctor {
+        /// The configuration; /etc/shutterd/shutterd.toml unless said.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// The boards' pipeline files. Needs no service.
     Pipelines {
         /// Where to look, before anywhere else; may be repeated.

@@ -7,6 +7,7 @@
 
 mod args;
 mod client;
+mod doctor;
 mod error;
 mod order;
 mod output;
@@ -52,16 +53,21 @@ fn run(arguments: Arguments, out: &mut Output) -> Result<ExitCode, CtlError> {
         Command::Pipelines { directories, command } => {
             return pipelines::run(&directories, command, out);
         }
+        Command::Doctor { config } => {
+            let client = Client::new(arguments.socket);
+            return runtime()?.block_on(doctor::run(&client, config.as_deref(), out));
+        }
         asking => {
-            // One thread is plenty, and it starts faster.
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(CtlError::Output)?;
-            runtime.block_on(ask(&Client::new(arguments.socket), asking, out))?;
+            runtime()?.block_on(ask(&Client::new(arguments.socket), asking, out))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One thread is plenty, and it starts faster.
+fn runtime() -> Result<tokio::runtime::Runtime, CtlError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(CtlError::Output)
 }
 
 async fn ask(client: &Client, command: Command, out: &mut Output) -> Result<(), CtlError> {
@@ -85,6 +91,6 @@ async fn ask(client: &Client, command: Command, out: &mut Output) -> Result<(), 
         Command::Stats { session } => stats::print(client, session.as_deref(), out).await,
         Command::Watch => watch::run(client, out).await,
         Command::Timeline { session } => timeline::print(client, &session, out).await,
-        Command::Order | Command::Pipelines { .. } => Ok(()),
+        Command::Doctor { .. } | Command::Order | Command::Pipelines { .. } => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::session::camera::RECOVER_DEADLINE;
 use crate::session::{CameraState, Journal, Registry};
 use crate::signalling::whip::Pushes;
 use crate::triggers::Triggers;
-use crate::worker::{Spares, leftover};
+use crate::worker::{Spares, leftover, program};
 
 /// How the service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub async fn serve(
             codecs.into_iter().flat_map(|codec| camera.board.elements(codec))
         })
         .collect();
-    let program = config.media.worker.clone().unwrap_or_else(worker_program);
+    let program = program::find(config.media.worker.as_deref());
     let socket = config.control.socket.clone();
     let elements = elements.into_iter().collect();
     let spares = Spares::new(program.clone(), elements, config.media.prewarm, tasks.clone());
@@ -162,14 +162,4 @@ pub async fn serve(
 async fn fed(control: PathBuf) {
     systemd::feed_watchdog(control).await;
     std::future::pending().await
-}
-
-/// The worker beside this program, or where packages put it.
-fn worker_program() -> PathBuf {
-    let installed = Path::new("/usr/libexec/shutterd/shutter-media");
-    let beside = std::env::current_exe().ok().and_then(|exe| {
-        let beside = exe.with_file_name("shutter-media");
-        beside.exists().then_some(beside)
-    });
-    beside.unwrap_or_else(|| installed.to_owned())
 }

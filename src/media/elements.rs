@@ -31,7 +31,7 @@ pub(crate) fn missing(factory: &str) -> Fault {
 }
 
 /// The Debian package of the elements that pipeline files and this worker commonly use.
-fn package(factory: &str) -> Option<&'static str> {
+pub(crate) fn package(factory: &str) -> Option<&'static str> {
     Some(match factory {
         "appsrc" | "appsink" | "videotestsrc" | "videoconvert" | "videoscale" | "videorate"
         | "opusenc" => "gstreamer1.0-plugins-base",

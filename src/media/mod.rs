@@ -18,6 +18,7 @@ mod control;
 mod elements;
 mod failure;
 mod hangup;
+pub(crate) mod inventory;
 mod lane;
 mod link;
 mod peer;
@@ -49,7 +50,7 @@ pub(crate) enum WorkerRole {
 pub(crate) fn usage() -> ExitCode {
     log_to_stderr();
     tracing::error!(
-        "usage: shutter-media camera|peer, with the control socket on standard input, or registry"
+        "usage: shutter-media camera|peer, with the control socket on standard input; or registry; or inventory ELEMENT..."
     );
     ExitCode::from(EX_USAGE)
 }

@@ -15,6 +15,7 @@
 pub mod camera;
 pub mod codec;
 pub mod control;
+pub mod inventory;
 pub mod link;
 pub mod peer;
 #[cfg(feature = "faults")]

@@ -16,6 +16,7 @@ pub mod leftover;
 #[cfg(feature = "faults")]
 pub mod planted;
 pub mod process;
+pub mod program;
 pub mod registry;
 pub mod role;
 pub mod spares;

@@ -4,7 +4,7 @@
 mod capture;
 mod encoder;
 mod fanout;
-mod formats;
+pub(crate) mod formats;
 mod keyframes;
 mod launch;
 mod outlet;
