@@ -100,6 +100,26 @@ test('a narrow path makes the bit rate of the driver smaller while it runs', asy
   await stopped(session);
 });
 
+test('a board file may pass the camera\'s own memory to the encoder: no picture is copied, and all of it is given back', async () => {
+  const file = `/usr/share/shutterd/pipelines/${board}.toml`;
+  const edited = (from, to) => `sed -i -e 's/v4l2src${from} name=camera/v4l2src${to} name=camera/' \
+    -e 's/v4l2h264enc${from && ' output-io-mode=dmabuf-import'} name/v4l2h264enc${to && ' output-io-mode=dmabuf-import'} name/' ${file}`;
+  assert.equal((await recorded(guest)).imported, 0);
+  await restart({ change: edited('', ' io-mode=dmabuf') });
+  try {
+    await forget(guest);
+    const session = await viewer.start('whep');
+    await viewer.frames(20);
+    const picture = await viewer.picture();
+    assert.ok(picture.colours >= 6, `${picture.colours} colours of vivid's bars`);
+    const { pictures, imported } = await recorded(guest);
+    assert.ok(pictures >= 20 && imported === pictures, `${imported} of ${pictures} pictures were the camera's own memory`);
+    await stopped(session);
+  } finally {
+    await restart({ change: edited(' io-mode=dmabuf', '') });
+  }
+});
+
 test('an encoder that falls silent: noticed, and opened again', async () => {
   const session = await viewer.start('whep');
   await viewer.frames(5);

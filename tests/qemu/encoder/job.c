@@ -32,6 +32,8 @@ static enum vb2_buffer_state encode(struct pcm264_ctx *ctx, struct vb2_v4l2_buff
 		return VB2_BUF_STATE_ERROR;
 	to->flags |= key ? V4L2_BUF_FLAG_KEYFRAME : V4L2_BUF_FLAG_PFRAME;
 	pcm264_record_picture(ctx->dev, used, key);
+	if (from->vb2_buf.memory == VB2_MEMORY_DMABUF)
+		pcm264_record_count(ctx->dev, imported);
 	vb2_set_plane_payload(coded, 0, pcm264_fault_bytesused(ctx->dev, used, vb2_plane_size(coded, 0)));
 	return VB2_BUF_STATE_DONE;
 }

@@ -54,6 +54,7 @@ struct pcm264_record {
 	u32	keyframes;
 	u32	forced;
 	u32	errors;
+	u32	imported;		/* pictures in somebody else's memory */
 	u32	drains;
 	u64	bytes;
 	u32	bitrates;		/* how many were set; the first are kept */

@@ -63,6 +63,7 @@ static int record_show(struct seq_file *out, void *unused)
 	show_contexts(out, dev);
 	seq_printf(out, "opened %u\npictures %u\nkeyframes %u\nforced %u\nerrors %u\n",
 		   record->opened, record->pictures, record->keyframes, record->forced, record->errors);
+	seq_printf(out, "imported %u\n", record->imported);
 	seq_printf(out, "drains %u\ndrained %d\nbytes %llu\nbitrates %u\n",
 		   record->drains, atomic_read(&dev->drained), record->bytes, record->bitrates);
 	for (i = 0; i < min_t(u32, record->bitrates, PCM264_BITRATES); i++)
