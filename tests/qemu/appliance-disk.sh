@@ -64,6 +64,11 @@ configure() {
         > "$system/systemd-udev-trigger.service.d/testbed.conf"
     printf '%s\n' '[Journal]' 'Storage=volatile' 'RuntimeMaxUse=32M' > "$stage/etc/systemd/journald.conf.d/testbed.conf"
     touch "$stage/etc/.updated" "$stage/var/.updated"
+    # The root disk's registry, where the unit has it: the plugins are the root disk's too.
+    local owner
+    owner=$(sed -n 's/^shutterd:[^:]*:\([0-9]*:[0-9]*\):.*/\1/p' "$stage/etc/passwd")
+    install -d -o "${owner%:*}" -g "${owner#*:}" "$stage/var/cache/shutterd"
+    install -m 600 -o "${owner%:*}" -g "${owner#*:}" -t "$stage/var/cache/shutterd" "$root/var/cache/gstreamer/registry.bin"
 }
 
 copy_packages

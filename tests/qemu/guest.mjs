@@ -3,7 +3,7 @@
 // The QEMU device as a test sees it: boot it, run shell scripts in it, read its log, stop it. Must run under plugged.sh.
 
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,7 @@ export const cameraHolders = (device = '/dev/video0') => `
     echo "\${process#/proc/} $(stat -c %U "$process") $(tr '\\0' ' ' < "$process/cmdline")"
   done`;
 
-/** One boot of the device. Nothing is kept on its disks: every boot starts from the image. */
+/** The device. Nothing is kept on its disks: every boot starts from the image. */
 export class Guest {
   #qemu;
   #exited;
@@ -63,9 +63,10 @@ export class Guest {
     this.systemd = systemd;
     this.disks = ['root', product, ...(systemd ? ['appliance'] : [])];
     this.extraArguments = qemu;
+    rmSync(this.serialLog, { force: true });
   }
 
-  /** Resolves when the device answers. `milliseconds` bounds the whole boot. */
+  /** Resolves when the device answers; also when it was switched off before. `milliseconds` bounds the whole boot. */
   async boot({ milliseconds = 120_000 } = {}) {
     const tap = process.env.SHUTTERD_TEST_TAP;
     if (!tap) throw new Error('no test network: run this through tests/qemu/plugged.sh');
@@ -74,6 +75,7 @@ export class Guest {
     }
     mkdirSync(path.dirname(this.serialLog), { recursive: true });
     const deadline = Date.now() + milliseconds;
+    this.#serial = '';
 
     this.#qemu = spawn('qemu-system-aarch64', this.#arguments(tap), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exited = new Promise((resolve) => {
@@ -120,7 +122,7 @@ export class Guest {
   }
 
   #record() {
-    const file = createWriteStream(this.serialLog);
+    const file = createWriteStream(this.serialLog, { flags: 'a' });
     const take = (chunk) => {
       file.write(chunk);
       this.#serial += chunk.toString('latin1');
@@ -131,7 +133,7 @@ export class Guest {
     this.#exited.then(() => file.end());
   }
 
-  /** Resolves with the match when the serial console has shown `pattern`, at any time since power-on. */
+  /** Resolves with the match when the serial console has shown `pattern`, at any time since it was switched on. */
   async serial(pattern, { milliseconds = 30_000 } = {}) {
     let watcher, timer;
     const shown = new Promise((resolve, reject) => {
@@ -207,6 +209,10 @@ export class Guest {
       const [, pid, user, command] = /^(\d+) (\S+) (.*)$/.exec(line);
       return { pid: Number(pid), user, command: command.trim() };
     });
+  }
+
+  get isOff() {
+    return !this.#qemu || this.#qemu.exitCode !== null;
   }
 
   /** Resolves when the device has switched itself off. */

@@ -194,21 +194,26 @@ for (const [moment, begin] of Object.entries(moments)) {
   });
 }
 
-// One device can be switched off once. What systemd does to the service is what `systemctl stop` does.
-test('the device is switched off: running', async () => {
-  await moments.running();
-  await guest.run(`
-    cat > /tmp/witness <<'sh'
-      read -r began idle < /proc/uptime
-      systemctl poweroff
-      while [ -n "$(${cameraHolders()})" ]; do usleep 20000; done
-      read -r ended idle < /proc/uptime
-      echo "witness: closed $began $ended" > /dev/console
+for (const [moment, begin] of Object.entries(moments)) {
+  test(`the device is switched off: ${moment}`, async () => {
+    if (guest.isOff) {
+      await guest.boot();
+      await reopen();
+    }
+    await begin();
+    await guest.run(`
+      cat > /tmp/witness <<'sh'
+        read -r began idle < /proc/uptime
+        systemctl poweroff
+        while [ -n "$(${cameraHolders()})" ]; do usleep 20000; done
+        read -r ended idle < /proc/uptime
+        echo "witness: closed $began $ended" > /dev/console
 sh
-    setsid sh /tmp/witness > /dev/null 2>&1 < /dev/null &`);
-  const [, began, over] = await guest.serial(/witness: closed ([\d.]+) ([\d.]+)/, { milliseconds: 60_000 });
-  const took = (over - began) * 1000;
-  assert.ok(took <= promised, `${took} ms`);
-  record('the device is switched off', 'running', took);
-  await guest.off();
-});
+      setsid sh /tmp/witness > /dev/null 2>&1 < /dev/null &`);
+    const [, began, over] = await guest.serial(/witness: closed ([\d.]+) ([\d.]+)/, { milliseconds: 60_000 });
+    const took = (over - began) * 1000;
+    assert.ok(took <= promised, `${took} ms`);
+    record('the device is switched off', moment, took);
+    await guest.off();
+  });
+}
