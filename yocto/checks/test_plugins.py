@@ -42,6 +42,10 @@ PACKAGES = {
     "webrtcbin": {BAD + "webrtc", GOOD + "rtpmanager"},
     "x264enc": {UGLY + "x264"},
 }
+# From layers that this one does not know, or off in their own: the image of a product names them.
+PACKAGES |= dict.fromkeys(
+    ("mpph264enc", "nvv4l2h264enc", "nvvidconv", "qtic2venc", "vah264enc", "vapostproc", "vpuenc_h264"), set()
+)
 ENCODERS = {"vp8": GOOD + "vpx", "x264": UGLY + "x264"}
 
 
