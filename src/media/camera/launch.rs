@@ -19,13 +19,15 @@ pub(super) fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
         true => format!("{launch} ! capsfilter"),
         false => launch.to_owned(),
     };
-    let parsed =
-        gst::parse::launch_full(&whole, Some(&mut context), flags).map_err(
-            |error| match context.missing_elements().first() {
-                Some(missing) => elements::missing(missing),
-                None => invalid(error.to_string()),
-            },
-        )?;
+    let parsed = gst::parse::launch_full(&whole, Some(&mut context), flags);
+    let parsed = parsed.map_err(|error| {
+        // One with a property that it does not have is among the missing ones too.
+        let is_missing = error.kind() == Some(gst::ParseError::NoSuchElement);
+        match context.missing_elements().first().filter(|_| is_missing) {
+            Some(missing) => elements::missing(missing),
+            None => invalid(error.to_string()),
+        }
+    })?;
     // A text of a single element gives that element and no pipeline.
     parsed.downcast().map_err(|_| invalid("it is one element, not a chain".into()))
 }
