@@ -8,6 +8,7 @@
 
 mod board;
 mod check;
+pub mod encoders;
 mod fill;
 mod load;
 #[cfg(test)]

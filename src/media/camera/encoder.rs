@@ -1,53 +1,48 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The encoder's rate while it runs: each has its own property for it, in its own unit.
+//! What a running encoder is told: its rate, and that a keyframe is wanted. How, the table of the
+//! board files says, [`shutterd::pipeline::encoders`].
 
 use gst::prelude::*;
-
-/// How an encoder is told its rate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Knob {
-    /// A property in bits per second.
-    Bits(&'static str),
-    /// A property in units of 1000 bits per second.
-    Kilobits(&'static str),
-    /// A V4L2 control of the driver, in bits per second.
-    Control(&'static str),
-}
-
-/// The encoders whose rate can be changed while they run: element factory, and how.
-const KNOBS: &[(&str, Knob)] = &[
-    ("mpph264enc", Knob::Bits("bps")),
-    ("msdkh264enc", Knob::Kilobits("bitrate")),
-    ("nvh264enc", Knob::Kilobits("bitrate")),
-    ("nvv4l2h264enc", Knob::Bits("bitrate")),
-    ("omxh264enc", Knob::Bits("target-bitrate")),
-    ("openh264enc", Knob::Bits("bitrate")),
-    ("qsvh264enc", Knob::Kilobits("bitrate")),
-    ("v4l2h264enc", Knob::Control("video_bitrate")),
-    ("v4l2vp8enc", Knob::Control("video_bitrate")),
-    ("vaapih264enc", Knob::Kilobits("bitrate")),
-    ("vah264enc", Knob::Kilobits("bitrate")),
-    ("vah264lpenc", Knob::Kilobits("bitrate")),
-    ("vp8enc", Knob::Bits("target-bitrate")),
-    ("vpuenc_h264", Knob::Kilobits("bitrate")),
-    ("x264enc", Knob::Kilobits("bitrate")),
-];
+use shutterd::pipeline::encoders::{self, Encoder, Keyframe, Setting, Unit};
 
 /// The property of V4L2 elements that has their drivers' controls.
 const CONTROLS: &str = "extra-controls";
 
+/// What is known of an encoder.
+pub(super) fn known(encoder: &gst::Element) -> Option<&'static Encoder> {
+    encoders::encoder(&encoder.factory()?.name())
+}
+
 /// Tells a running encoder its rate. One that is not known, or has no such property, keeps the rate
 /// of its pipeline's text.
 pub(super) fn set_bitrate(encoder: &gst::Element, bitrate: u32) {
-    let factory = encoder.factory().map(|factory| factory.name()).unwrap_or_default();
-    let Some((_, knob)) = KNOBS.iter().find(|(name, _)| *name == factory.as_str()) else {
-        return tracing::debug!(%factory, "the rate of this encoder is left as it is");
+    let Some(Encoder { rate: (setting, unit), .. }) = known(encoder) else {
+        return tracing::debug!(encoder = %encoder.name(), "its rate is left as it is");
     };
-    match *knob {
-        Knob::Bits(property) => set(encoder, property, bitrate),
-        Knob::Kilobits(property) => set(encoder, property, (bitrate / 1000).max(1)),
-        Knob::Control(control) => set_control(encoder, control, bitrate),
+    let value = match unit {
+        Unit::Bits => bitrate,
+        Unit::Kilobits => (bitrate / 1000).max(1),
+    };
+    match setting {
+        Setting::Property(property) => set(encoder, property, value),
+        Setting::Control(control) => set_control(encoder, control, value),
+        // Caps are settled when it starts.
+        Setting::Caps(_) => {}
     }
+}
+
+/// Asks an encoder for a keyframe that does not hear of it by GStreamer's event. Says whether it is
+/// such a one.
+pub(super) fn force_keyframe(encoder: &gst::Element) -> bool {
+    let Some(Encoder { keyframe: Keyframe::Action(action), .. }) = known(encoder) else {
+        return false;
+    };
+    // A release that has lost its action may have learned the event.
+    let has = gst::glib::subclass::SignalId::lookup(action, encoder.type_()).is_some();
+    if has {
+        encoder.emit_by_name::<()>(action, &[]);
+    }
+    has
 }
 
 /// Elements differ in the type of this number, which its text does not.
@@ -106,10 +101,5 @@ mod tests {
         let controls = element.property::<gst::Structure>(CONTROLS);
         assert_eq!(controls.get::<i32>("video_bitrate"), Ok(400_000));
         assert_eq!(controls.get::<i32>("h264_level"), Ok(11));
-    }
-
-    #[test]
-    fn the_table_is_sorted_and_names_each_encoder_once() {
-        assert!(KNOBS.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
 }

@@ -9,11 +9,8 @@ use gst::prelude::*;
 
 use shutterd::wire::Whole;
 
+use super::encoder;
 use super::steps::Step;
-
-/// Encoders that can be trusted with another size or frame rate while they run: those in software.
-/// A driver may hang, or want all of its buffers back first. It only gets fewer pictures.
-const RECONFIGURE: [&str; 3] = ["openh264enc", "vp8enc", "x264enc"];
 
 /// The capsfilter of a pipeline's text that decides the size.
 pub(super) const NAME: &str = "picture";
@@ -41,8 +38,8 @@ struct Input {
 impl Picture {
     /// Whole pictures, all of them.
     pub(super) fn of(pipeline: &gst::Pipeline, encoder: &gst::Element, whole: Whole) -> Self {
-        let factory = encoder.factory().map(|factory| factory.name()).unwrap_or_default();
-        let reconfigures = RECONFIGURE.contains(&factory.as_str());
+        // Of a driver's encoder only some pictures are left out.
+        let reconfigures = encoder::known(encoder).is_some_and(|known| known.software);
         let size = pipeline.by_name(NAME).filter(|_| reconfigures);
         let input = Input { told: reconfigures.then(Mutex::default), ..Input::default() };
         let input = Arc::new(input);

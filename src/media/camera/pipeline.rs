@@ -194,8 +194,11 @@ impl Pipeline {
         self.picture.set(step);
     }
 
-    /// Upstream from the sink, through the parser, to the encoder.
+    /// Upstream from the sink, through the parser, to the encoder; or to that directly.
     pub(super) fn force_keyframe(&self) {
+        if encoder::force_keyframe(&self.encoder) {
+            return;
+        }
         if let Some(pad) = self.sink.static_pad("sink") {
             let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
             pad.push_event(event);
