@@ -66,6 +66,7 @@ fn set_control(encoder: &gst::Element, control: &str, value: u32) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::boards;
     use super::*;
 
     fn make(factory: &str) -> gst::Element {
@@ -90,16 +91,25 @@ mod tests {
         set_bitrate(&make("identity"), 345_678);
     }
 
-    /// v4l2h264enc is there only where there is a driver for it; v4l2src has the same property.
     #[test]
     fn a_drivers_other_controls_stay() {
-        let element = make("v4l2src");
+        boards::stand_in();
+        let element = make("v4l2h264enc");
         let controls = gst::Structure::builder("controls").field("h264_level", 11i32).build();
         element.set_property(CONTROLS, controls);
-        set_control(&element, "video_bitrate", 500_000);
-        set_control(&element, "video_bitrate", 400_000);
+        set_bitrate(&element, 500_000);
+        set_bitrate(&element, 400_000);
         let controls = element.property::<gst::Structure>(CONTROLS);
         assert_eq!(controls.get::<i32>("video_bitrate"), Ok(400_000));
         assert_eq!(controls.get::<i32>("h264_level"), Ok(11));
+    }
+
+    #[test]
+    fn only_who_lets_the_event_pass_is_asked_by_an_action() {
+        boards::stand_in();
+        assert!(force_keyframe(&make("nvv4l2h264enc")));
+        assert!(!force_keyframe(&make("v4l2h264enc")));
+        assert!(!force_keyframe(&make("x264enc")));
+        assert!(!force_keyframe(&make("identity")));
     }
 }

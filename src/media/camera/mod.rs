@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The camera worker: one pipeline, encoded once, sent to every link.
 
+#[cfg(test)]
+mod boards;
 mod capture;
 mod encoder;
 mod fanout;

@@ -205,6 +205,12 @@ impl Pipeline {
         }
     }
 
+    /// For tests to look at.
+    #[cfg(test)]
+    pub(super) fn encoder(&self) -> &gst::Element {
+        &self.encoder
+    }
+
     /// The mistake that keeps cameras open: one buffer of the source, held for ever.
     #[cfg(feature = "faults")]
     pub(super) fn keep_buffer(&self) {
