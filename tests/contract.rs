@@ -10,6 +10,7 @@ use std::path::Path;
 use shutterd::device::Verdict;
 use shutterd::lifecycle::steps::{Place, STEPS, UNASKED_SILENCE, UNDOS, VIEWER_SILENCE};
 use shutterd::lifecycle::{FaultCode, Undo};
+use shutterd::pipeline::encoders::{ENCODERS, Fixed, Keyframe, Unit};
 
 #[path = "contract/failure_modes.rs"]
 mod failure_modes;
@@ -98,6 +99,54 @@ fn the_manual_has_every_fault() {
     }
     text.push('\n');
     holds("docs/operating.md", "faults", &text);
+}
+
+#[test]
+fn every_board_file_is_described() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/boards.md")).unwrap();
+    for file in fs::read_dir(root.join("pipelines")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let row = format!("| [`{}`](../pipelines/{file}) |", file.trim_end_matches(".toml"));
+        assert!(text.contains(&row), "docs/boards.md: {row}");
+    }
+}
+
+#[test]
+fn the_boards_have_the_table_of_their_encoders() {
+    let mut text = String::from(
+        "\n| element | rate | keyframe on demand | pictures between keyframes | profile | no picture waits |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    let fixed = |fixed: &Fixed| {
+        let default = if fixed.by_default { ", its default" } else { "" };
+        format!("{} = {}{default}", fixed.setting, fixed.values.join(" or "))
+    };
+    for row in ENCODERS {
+        let Some(written) = row.written else { continue };
+        let unit = match row.rate.1 {
+            Unit::Bits => "b/s",
+            Unit::Kilobits => "kb/s",
+        };
+        let keyframe = match row.keyframe {
+            Keyframe::Event => "event".to_owned(),
+            Keyframe::Action(action) => format!("action `{action}`"),
+        };
+        let period: Vec<String> = written.period.iter().map(ToString::to_string).collect();
+        let latency: Vec<String> = written.latency.iter().map(fixed).collect();
+        writeln!(
+            text,
+            "| `{}` | {}, {unit} | {keyframe} | {} | {} | {} |",
+            row.factory,
+            row.rate.0,
+            period.join(" or "),
+            written.profile.as_ref().map(fixed).unwrap_or_default(),
+            latency.join("; ")
+        )
+        .unwrap();
+    }
+    text.push('\n');
+    holds("docs/boards.md", "encoders", &text);
 }
 
 #[test]
