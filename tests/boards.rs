@@ -118,6 +118,67 @@ fn every_board_file_tells_its_encoder_what_the_table_says() {
     }
 }
 
+/// The controls of the drivers behind v4l2h264enc, of those that board files may set: as the kernel's
+/// sources, which the files name, have them.
+const DRIVERS: [(&str, &[&str]); 4] = [
+    (
+        "mediatek-genio h264",
+        &[
+            "frame_level_rate_control_enable",
+            "h264_i_frame_period",
+            "sequence_header_mode",
+            "video_b_frames",
+            "video_bitrate",
+            "video_bitrate_mode",
+            "video_gop_size",
+        ],
+    ),
+    (
+        "qualcomm-qcs6490 h264",
+        &[
+            "frame_level_rate_control_enable",
+            "h264_i_frame_period",
+            "sequence_header_mode",
+            "video_b_frames",
+            "video_bitrate",
+            "video_bitrate_mode",
+            "video_gop_size",
+        ],
+    ),
+    (
+        "raspberry-pi-cm4 h264",
+        &["h264_i_frame_period", "repeat_sequence_header", "video_bitrate", "video_bitrate_mode"],
+    ),
+    (
+        "ti-am62a h264",
+        &[
+            "frame_level_rate_control_enable",
+            "h264_i_frame_period",
+            "prepend_sps_and_pps_to_idr",
+            "video_bitrate",
+            "video_bitrate_mode",
+            "video_gop_size",
+        ],
+    ),
+];
+
+/// An element with a driver of the kernel behind it warns only of a control that is not there.
+#[test]
+fn every_control_is_one_of_the_boards_driver() {
+    for (board, launch) in texts() {
+        let (_, set) = settings(&launch);
+        let names = set.iter().filter_map(|(name, _)| name.strip_prefix("control "));
+        let mut controls = names.map(|name| name.trim_matches('`')).peekable();
+        if controls.peek().is_none() {
+            continue;
+        }
+        let (_, driver) = DRIVERS.iter().find(|(name, _)| *name == board).unwrap();
+        for control in controls {
+            assert!(driver.contains(&control), "{board}: no control `{control}`");
+        }
+    }
+}
+
 #[test]
 fn every_mistake_of_a_text_is_found() {
     for (text, expected) in [

@@ -37,9 +37,8 @@ pub(crate) fn package(factory: &str) -> Option<&'static str> {
         | "opusenc" => "gstreamer1.0-plugins-base",
         "v4l2src" | "v4l2h264enc" | "v4l2jpegdec" | "jpegdec" | "vp8enc" | "rtph264pay"
         | "rtpvp8pay" | "rtpbin" | "rtpopuspay" => "gstreamer1.0-plugins-good",
-        "webrtcbin" | "dtlssrtpenc" | "srtpenc" | "sctpenc" | "h264parse" | "openh264enc" => {
-            "gstreamer1.0-plugins-bad"
-        }
+        "webrtcbin" | "dtlssrtpenc" | "srtpenc" | "sctpenc" | "h264parse" | "openh264enc"
+        | "vah264enc" | "vapostproc" => "gstreamer1.0-plugins-bad",
         "x264enc" => "gstreamer1.0-plugins-ugly",
         "nicesrc" | "nicesink" => "gstreamer1.0-nice",
         "libcamerasrc" => "gstreamer1.0-libcamera",
