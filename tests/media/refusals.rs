@@ -47,6 +47,11 @@ async fn a_pipeline_that_cannot_be_a_camera() {
             "nosuchelement",
         ),
         (
+            &format!("videotestsrc name=camera ! {encoder} bitratee=1"),
+            FaultCode::PipelineInvalid,
+            "no property \"bitratee\"",
+        ),
+        (
             &format!("v4l2src name=camera device=/dev/video99 ! {encoder}"),
             FaultCode::CameraMissing,
             "No such file",
