@@ -19,6 +19,8 @@ mod census;
 mod decoder;
 #[path = "soak/figures.rs"]
 mod figures;
+#[path = "soak/memory.rs"]
+mod memory;
 mod service;
 #[path = "media/soon.rs"]
 mod soon;
@@ -37,24 +39,12 @@ const SHORT: usize = 20;
 /// The service remembers this many ended sessions, so its memory grows until then by design.
 const REMEMBERED: usize = 64;
 
-/// What counts as a leak, in KiB a session: a megabyte in ten thousand. Below it a thousand cycles
-/// cannot tell a leak from an allocator that is still settling.
-const LEAK: f64 = 0.1;
-
-/// What the daemon has allocated, in KiB. Of its files' pages, code that runs for the first time after
-/// thousands of sessions would look like a leak.
-fn allocated(pid: u32) -> f64 {
-    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 // Failure modes: V1, V5, G7, G10, G14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn soak() {
     let cycles = std::env::var("CYCLES").map_or(SHORT, |text| text.parse().unwrap());
     let stand = Stand::new();
-    let (mut closings, mut memory) = (Vec::with_capacity(cycles), Vec::new());
+    let (mut closings, mut resident) = (Vec::with_capacity(cycles), Vec::new());
     let mut samples =
         std::fs::File::create(concat!(env!("CARGO_TARGET_TMPDIR"), "/soak.csv")).unwrap();
     let began = Instant::now();
@@ -71,8 +61,8 @@ async fn soak() {
         assert!(closed <= BOUND, "cycle {cycle}: closed after {closed:?}");
         closings.push(closed.as_secs_f64() * 1000.0);
         drop(watcher);
-        memory.push((cycle as f64, allocated(stand.service.pid())));
-        writeln!(samples, "{cycle},{:.1},{}", closings[cycle], memory[cycle].1).unwrap();
+        resident.push((cycle as f64, memory::anonymous(stand.service.pid())));
+        writeln!(samples, "{cycle},{:.1},{}", closings[cycle], resident[cycle].1).unwrap();
     }
     stand.is_as_before().await;
 
@@ -88,8 +78,8 @@ async fn soak() {
         Duration::as_millis(&BOUND),
     );
     // The first half is left out: until then pools and arenas of the allocator reach their size.
-    let settled = &memory[memory.len() / 2..];
-    if memory.len() / 2 <= REMEMBERED {
+    let settled = &resident[resident.len() / 2..];
+    if resident.len() / 2 <= REMEMBERED {
         eprintln!("memory: too few cycles to tell a slope");
         return;
     }
@@ -99,5 +89,5 @@ async fn soak() {
         settled.last().unwrap().1,
         settled.len(),
     );
-    assert!(!slope.is_surely_above(LEAK), "memory grows: {slope} KiB a cycle");
+    assert!(!slope.is_surely_above(memory::LEAK), "memory grows: {slope} KiB a cycle");
 }
