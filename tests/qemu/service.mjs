@@ -10,8 +10,10 @@ export const origin = `http://${address}:8787`;
 
 /** Boots the device; resolves when shutterd answers over the network that a viewer uses. */
 export async function bootService(guest) {
+  const began = performance.now();
   await guest.boot();
   await ready(guest);
+  console.log(`the service answers ${((performance.now() - began) / 1000).toFixed(1)} s after the device was switched on`);
 }
 
 export async function ready(guest, milliseconds = 60_000) {
