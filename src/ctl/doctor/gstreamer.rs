@@ -52,7 +52,7 @@ pub(super) async fn inventory(
 }
 
 pub(super) fn findings(inventory: &Inventory) -> Vec<Finding> {
-    let version = format!("{}", inventory.gstreamer);
+    let version = &inventory.gstreamer;
     let missing = missing(VIEWERS, inventory);
     let viewers = if missing.is_empty() {
         Finding::ok("GStreamer", format!("{version}, with all that viewers need"))
