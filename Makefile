@@ -102,19 +102,19 @@ bench: packages-test tests/browser/node_modules/.package-lock.json  ## Measure b
 	node bench/bench.mjs
 
 .PHONY: bench-link
-bench-link: packages-test tests/browser/node_modules/.package-lock.json  ## The same over a path that loses, delays and narrows: QUICK=1 in brief
+bench-link: packages-test tests/browser/node_modules/.package-lock.json  ## The same over a path that loses, delays and narrows: QUICK=1 in brief, README=1 into docs/figures.md
 	cargo build --release
 	cargo build --release $(BENCH)
 	cargo build --release $(LINK)
 	$(OWN_NETWORK) node bench/link.mjs
 
 .PHONY: bench-device
-bench-device: image tests/browser/node_modules/.package-lock.json  ## The rows of it that make sense on the emulated device: QUICK=1 in brief, README=1 into README
+bench-device: image tests/browser/node_modules/.package-lock.json  ## The rows of it that make sense on the emulated device: QUICK=1 in brief, README=1 into docs/figures.md
 	tests/qemu/cross.sh whep-peer
 	tests/in-netns.sh tests/qemu/plugged.sh node bench/device.mjs
 
 .PHONY: bench-scale
-bench-scale: packages-test tests/browser/node_modules/.package-lock.json  ## The same with 1 to 32 viewers, and beyond the cap: QUICK=1 in brief
+bench-scale: packages-test tests/browser/node_modules/.package-lock.json  ## The same with 1 to 32 viewers, and beyond the cap: QUICK=1 in brief, README=1 into docs/figures.md
 	cargo build --release
 	cargo build --release $(BENCH)
 	node bench/scale.mjs

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // `make bench-device`: the rows of `make bench` that make sense on the emulated device. Its clock is real and its processor is not, so
-// what counts is the ratios. Runs under tests/qemu/plugged.sh. Writes into target/bench; with README=1 into README too.
+// what counts is the ratios. Runs under tests/qemu/plugged.sh. Writes into target/bench; with README=1 into docs/figures.md too.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -71,4 +71,4 @@ await mkdir(TARGET, { recursive: true });
 await writeFile(`${TARGET}device.json`, `${JSON.stringify({ machine: before, versions: used, rows: measured, samples }, null, 1)}\n`);
 await writeFile(`${TARGET}device.md`, text);
 console.log(`\n${text}\n${TARGET}: device.json, device.md`);
-if (process.env.README) await putIntoReadme('bench-device', text);
+if (process.env.README) await putIntoReadme('bench-device', text, 'docs/figures.md');

@@ -10,6 +10,7 @@ import { flowing, summary, taken } from './link-figures.mjs';
 import { plot } from './link-plot.mjs';
 import { table } from './link-report.mjs';
 import { openPath } from './path.mjs';
+import { putIntoReadme } from '../tests/readme.mjs';
 import { ENCODER, PICTURE, openCamera } from './sides.mjs';
 import { client, close, end, watch } from './viewing.mjs';
 import { setTimeout as pass } from 'node:timers/promises';
@@ -126,3 +127,7 @@ await writeFile(`${TARGET}link.json`, `${JSON.stringify(run, null, 1)}\n`);
 await writeFile(`${TARGET}link.md`, text);
 await writeFile(`${TARGET}link.svg`, plot(run));
 console.log(`\n${text}\n${TARGET}: link.json, link.md, link.svg`);
+if (process.env.README) {
+  await putIntoReadme('bench-link', text, 'docs/figures.md');
+  await writeFile(new URL('../docs/bench-link.svg', import.meta.url), plot(run));
+}

@@ -9,6 +9,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import { SIDES, machine, versions } from './conditions.mjs';
 import { quantile } from './figures.mjs';
 import { over } from './load.mjs';
+import { putIntoReadme } from '../tests/readme.mjs';
 import { Ours, PICTURE, openCamera, watchers } from './sides.mjs';
 import { ages, chromium } from './viewing.mjs';
 
@@ -119,3 +120,6 @@ await mkdir(TARGET, { recursive: true });
 await writeFile(`${TARGET}scale.json`, `${JSON.stringify(run, null, 1)}\n`);
 await writeFile(`${TARGET}scale.md`, text);
 console.log(`\n${text}\n${TARGET}: scale.json, scale.md`);
+if (process.env.README) {
+  await putIntoReadme('bench-scale', text, 'docs/figures.md');
+}

@@ -166,7 +166,7 @@ test('an encoder whose STREAMOFF never returns: its worker is known to hold the 
 test('sessions with an encoder of the kernel are stopped at any moment, and nothing stays open', { timeout: 600_000 }, async () => {
   const next = random(seed());
   await forget(guest);
-  for (let i = 0; i < 15; i++) {
+  for (let i = 0; i < 10; i++) {
     const role = i % 2 ? 'websocket' : 'whep';
     const session = await viewer.start(role);
     // Here the moment is what is tested: from before the first picture to some time after it.
