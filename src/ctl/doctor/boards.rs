@@ -9,7 +9,7 @@ use shutterd::pipeline::{self, Board, LoadError};
 use shutterd::wire::inventory::Inventory;
 
 use super::finding::Finding;
-use super::gstreamer::missing;
+use super::media::missing;
 
 /// Every board file, by its name.
 pub(super) fn load(directories: &[PathBuf]) -> Vec<(String, Result<Board, LoadError>)> {

@@ -6,7 +6,7 @@
 mod boards;
 mod cameras;
 mod finding;
-mod gstreamer;
+mod media;
 mod system;
 
 use std::path::Path;
@@ -36,13 +36,13 @@ pub(super) async fn run(
     let mut findings = vec![service(&status), configuration(&config)];
     findings.extend(system::look().await);
     let config = config.ok();
-    let media = config.as_ref().map(|config| &config.media);
-    let boards = boards::load(media.map_or(&[], |media| &media.pipelines));
-    let worker = program::find(media.and_then(|media| media.worker.as_deref()));
-    let inventory = gstreamer::inventory(&worker, boards::elements(&boards)).await;
+    let configured = config.as_ref().map(|config| &config.media);
+    let boards = boards::load(configured.map_or(&[], |media| &media.pipelines));
+    let worker = program::find(configured.and_then(|media| media.worker.as_deref()));
+    let inventory = media::inventory(&worker, boards::elements(&boards)).await;
     match &inventory {
         Ok(inventory) => {
-            findings.extend(gstreamer::findings(inventory));
+            findings.extend(media::findings(inventory));
             findings.extend(boards::findings(&boards, inventory, config.as_ref()));
         }
         Err(why) => {
