@@ -79,17 +79,18 @@ async fn session(address: SocketAddr) {
     ask(address, Method::DELETE, place, String::new(), StatusCode::OK).await;
 }
 
-/// `count` sessions after the first; what `measured` says at the end of each, of the second half.
+/// `count` sessions after the first; what `measured` says at the end of each, beginning with that one.
 async fn sessions(
     address: SocketAddr,
     count: usize,
+    first: usize,
     measured: impl Fn() -> [f64; 2],
 ) -> [Vec<(f64, f64)>; 2] {
     // Reserved at once: on a counting allocator it would look like a leak.
     let mut samples = [Vec::with_capacity(count), Vec::with_capacity(count)];
     for at in 0..BEFORE + count {
         session(address).await;
-        if at >= BEFORE + count / 2 {
+        if at >= BEFORE + first {
             for (samples, now) in samples.iter_mut().zip(measured()) {
                 samples.push((at as f64, now));
             }
@@ -120,14 +121,13 @@ fn allocated(directory: &Path, count: usize) {
                 let heap = dhat::HeapStats::get();
                 [heap.curr_blocks as f64, heap.curr_bytes as f64]
             };
-            let [blocks, bytes] = sessions(address, count, measured).await;
+            let [blocks, bytes] = sessions(address, count, 0, measured).await;
             let kept = Slope::of(&blocks);
             println!(
-                "allocated: {:.0} KiB in {:.0} blocks at the end; over the last {} of {count} sessions one \
-                 keeps {kept} blocks, {} bytes",
+                "allocated: {:.0} KiB in {:.0} blocks at the end; of {count} sessions one keeps {kept} \
+                 blocks, {} bytes",
                 bytes.last().unwrap().1 / 1024.0,
                 blocks.last().unwrap().1,
-                blocks.len(),
                 Slope::of(&bytes),
             );
             let bound = 1.0 / SESSIONS_TO_A_BLOCK;
@@ -145,7 +145,7 @@ fn resident(count: usize) {
     let daemon = service::Service::start(&config());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let measured = || [memory::anonymous(daemon.pid()), 0.0];
-    let [memory, _] = runtime.block_on(sessions(daemon.address, count, measured));
+    let [memory, _] = runtime.block_on(sessions(daemon.address, count, count / 2, measured));
     let slope = Slope::of(&memory);
     println!(
         "the daemon's memory: {:.0} KiB at the end; slope {slope} KiB a session, over the last {} of {count}",
