@@ -25,7 +25,7 @@ pub struct Capture {
     pub node: String,
     /// What its driver calls it.
     pub name: String,
-    /// What it gives, shortened: `YUY2 640x480 at 30/1`.
+    /// What it gives, shortened: `640x480 up to 30 a second; YUY2, NV12`.
     pub formats: String,
 }
 

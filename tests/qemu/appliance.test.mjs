@@ -52,6 +52,27 @@ test('the system runs, nothing has failed, and the service sees all that the ora
   assert.equal(sound.stdout, 'audio 660\n', sound.stderr);
 });
 
+test('the doctor finds the device in order, and says which board files do not fit it and why', async () => {
+  const { code, stdout, stderr } = await guest.run('shutterctl doctor; echo; shutterctl doctor --json', { milliseconds: 90_000 });
+  assert.equal(code, 0, stdout + stderr);
+  const at = stdout.indexOf('\n{');
+  console.log(stdout.slice(0, at));
+  const { findings, inventory } = JSON.parse(stdout.slice(at));
+  const about = (what) => {
+    const found = findings.filter((finding) => finding.about === what);
+    assert.equal(found.length, 1, `${what} in ${stdout}`);
+    return `${found[0].level}: ${found[0].says}`;
+  };
+  assert.match(about('service'), /^ok: shutterd .* runs$/);
+  assert.equal(about('unit'), 'ok: shutterd.service: active, watchdog 20s');
+  assert.match(about('sleep'), /^ok: logind lets it wait for the cameras, up to 5s$/);
+  assert.match(about('GStreamer'), /^ok: 1\.28\..*, with all that viewers need$/);
+  assert.match(about('board v4l2-software'), /^ok: fits: h264, vp8$/);
+  assert.match(about('board raspberry-pi-cm4'), /^note: does not fit: h264 lacks v4l2h264enc/);
+  assert.match(about('camera head'), /^ok: \/dev\/video0 is closed\nvivid.*: 320x180 up to 60 a second, .*; .*YUY2, /);
+  assert.deepEqual(inventory.captures.map(({ node }) => node), ['/dev/video0']);
+});
+
 test('sessions in both roles, by the service\'s own user; no worker has the service\'s capabilities', async () => {
   for (const role of ['whep', 'websocket']) {
     const session = await watching(role);

@@ -23,7 +23,7 @@ pub(super) fn check(camera: &gst::Element) -> Result<(), Fault> {
 }
 
 /// `YUY2 1280x720 at 30/1, …`, shortened.
-pub(crate) fn in_words(caps: &gst::Caps) -> String {
+fn in_words(caps: &gst::Caps) -> String {
     if caps.is_any() {
         return "anything".into();
     }

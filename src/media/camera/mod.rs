@@ -6,7 +6,7 @@ mod boards;
 mod capture;
 mod encoder;
 mod fanout;
-pub(crate) mod formats;
+mod formats;
 mod keyframes;
 mod launch;
 mod outlet;
