@@ -198,15 +198,9 @@ fn inside(element: &gst::Element, signs: &Arc<Signs>, tap: &Arc<Tap>) {
             }
         }
         "nicesrc" => {
-            let Some(pad) = element.static_pad("src") else { return };
-            let signs = Arc::clone(signs);
-            // Whatever comes out is from the viewer: libnice keeps STUN for itself. By the packet, or
-            // by the list, as newer ones have it.
-            let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-            pad.add_probe(mask, move |_, _| {
-                signs.hear();
-                gst::PadProbeReturn::Ok
-            });
+            if let Some(pad) = element.static_pad("src") {
+                signs.inlet().sit_on(&pad);
+            }
         }
         "rtprtxsend" => retransmission::bound(element),
         // A viewer that says goodbye (close_notify) leaves webrtcbin's connection-state at
@@ -263,6 +257,9 @@ impl Peer {
         }
         for (object, handler) in self.handlers.drain(..) {
             object.disconnect(handler);
+        }
+        if !self.signs.inlet().shut() {
+            tracing::debug!("a packet of the viewer is held back");
         }
         let refused_null = here.bring(self.pipeline.upcast_ref(), gst::State::Null).is_err();
         if let Some(bus) = self.pipeline.bus() {

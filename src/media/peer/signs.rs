@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a session's callbacks have seen. They run on GStreamer's threads and only send.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use shutterd::lifecycle::{Fault, FaultCode};
 use shutterd::wire::{Candidate, Connection, PeerFact, SessionId};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::flow::{Flow, Run};
+use super::flow::Run;
+use super::inlet::Inlet;
 use crate::media::control::Reporter;
 
 /// The largest message on the data channel, either way, in bytes.
@@ -24,8 +25,8 @@ pub(super) struct Signs {
     caps_at_webrtcbin: watch::Sender<bool>,
     /// Set when the session is being torn down: what happens then is no news.
     over: AtomicBool,
-    /// Whatever comes from the viewer.
-    heard: Flow,
+    /// Where whatever comes from the viewer comes in.
+    inlet: Arc<Inlet>,
 }
 
 impl Signs {
@@ -37,7 +38,7 @@ impl Signs {
             gathered: watch::Sender::new(false),
             caps_at_webrtcbin: watch::Sender::new(false),
             over: AtomicBool::new(false),
-            heard: Flow::new(Instant::now()),
+            inlet: Arc::new(Inlet::new()),
         }
     }
 
@@ -105,18 +106,18 @@ impl Signs {
 
     /// Nothing was heard of the viewer for too long.
     pub(super) fn silent(&self) {
-        let silence = self.heard.run().last.elapsed();
+        let silence = self.heard().last.elapsed();
         self.tell(PeerFact::Silent { session: self.session, silence });
     }
 
-    /// The viewer was heard.
-    pub(super) fn hear(&self) {
-        self.heard.mark(Instant::now());
+    /// Where the viewer is heard.
+    pub(super) fn inlet(&self) -> &Arc<Inlet> {
+        &self.inlet
     }
 
     /// What was heard of the viewer last; the beginning of the session, if nothing was.
     pub(super) fn heard(&self) -> Run {
-        self.heard.run()
+        self.inlet.heard()
     }
 
     /// Where the connection stands, from now on.
