@@ -244,6 +244,18 @@ async fn a_worker_inherits_only_what_it_is_given() {
 
 // Failure modes: N2.
 #[tokio::test]
+async fn neither_the_daemon_nor_a_worker_is_given_huge_pages() {
+    let mut service = Service::start(DEMO);
+    warm(&mut service);
+    let workers = service.workers();
+    assert_eq!(workers.len(), 2, "{workers:?}");
+    for pid in workers.iter().map(|(pid, _)| *pid).chain([service.pid()]) {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(status.contains("THP_enabled:\t0"), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_viewer_that_never_connects_is_given_up_in_time() {
     let service = Service::start(&format!("{DEMO}[deadlines]\nawait-connected = \"1s\"\n"));
     waiting_session(&service).await;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use shutterd::config::Config;
 use shutterd::daemon::signals::Signals;
-use shutterd::daemon::{Ending, inherited, log, serve};
+use shutterd::daemon::{Ending, inherited, log, memory, serve};
 
 const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     log::init();
+    memory::use_small_pages();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         // Two threads of work are plenty for signalling; the media have their own processes.
         .worker_threads(2)

@@ -5,6 +5,7 @@ pub mod control_socket;
 mod http_socket;
 pub mod inherited;
 pub mod log;
+pub mod memory;
 pub mod server;
 pub mod service;
 pub mod signals;
