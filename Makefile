@@ -119,6 +119,23 @@ bench-scale: packages-test tests/browser/node_modules/.package-lock.json  ## The
 	cargo build --release $(BENCH)
 	node bench/scale.mjs
 
+# docs/order.md comes from these. A round tries each change once; ONLY names experiments (tests/lab/experiments.rs).
+LAB := SHUTTERD_LOG=error LAB_ROUNDS=$(or $(ROUNDS),1) LAB_ONLY='$(ONLY)' LAB_SEED=$(or $(SEED),1) LAB_MINUTES=$(or $(MINUTES),60)
+
+.PHONY: lab lab-device lab-report
+lab: packages-test  ## Sessions in a changed order, on the demo board: ROUNDS=, ONLY=, SEED=, MINUTES=; adds to target/lab
+	mkdir -p target/lab
+	$(LAB) LAB_RECORDS=$(CURDIR)/target/lab/demo.jsonl cargo test --test lab
+
+lab-device: image  ## The same on the emulated device, with a kernel's camera, and with a kernel's encoder
+	mkdir -p target/lab
+	tests/qemu/cross.sh shutter-lab
+	$(LAB) tests/in-netns.sh tests/qemu/plugged.sh node tests/lab/device.mjs v4l2-software target/lab/device.jsonl
+	$(LAB) tests/in-netns.sh tests/qemu/plugged.sh node tests/lab/device.mjs raspberry-pi-cm4 target/lab/encoder.jsonl
+
+lab-report:  ## What both have written down, as tables and figures: README=1 into docs/order.md
+	node tests/lab/report.mjs $(wildcard target/lab/*.jsonl)
+
 tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
 	cd tests/browser && npm ci --no-audit --no-fund
 	touch $@

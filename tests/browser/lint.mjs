@@ -20,7 +20,7 @@ const tests = Object.fromEntries(readdirSync(new URL('.', import.meta.url))
 const bench = Object.fromEntries(readdirSync(new URL('bench/', ROOT))
   .filter((name) => name.endsWith('.mjs'))
   .map((name) => [`bench/${name}`, read(`bench/${name}`)]));
-const device = Object.fromEntries(['tests/network/', 'tests/qemu/']
+const device = Object.fromEntries(['tests/lab/', 'tests/network/', 'tests/qemu/']
   .flatMap((folder) => readdirSync(new URL(folder, ROOT)).map((name) => folder + name))
   .filter((path) => path.endsWith('.mjs'))
   .map((path) => [path, read(path)]));

@@ -6,7 +6,7 @@
 #
 #     cross.sh [CARGO-BUILD-ARGUMENT...]
 #
-# `cross.sh whep-peer` builds the peer of `make bench` for it instead.
+# `cross.sh whep-peer` builds the peer of `make bench` for it instead, `cross.sh shutter-lab` the lab (tests/lab).
 #
 # Against bookworm's GStreamer 1.22, the oldest that is supported; the device runs a newer one with the same ABI.
 # The compiler is the toolchain in use with the target's standard library added by rustup. Where rustup is not there or
@@ -55,6 +55,11 @@ export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/aarch64-linux-gnu/pkgconfig:$sysroot/
 cd "$repository"
 if [ "${1:-}" = whep-peer ]; then
     exec cargo build --locked --release --target "$target" --manifest-path bench/Cargo.toml --bin whep-peer
+fi
+if [ "${1:-}" = shutter-lab ]; then
+    lab=$(cargo test --locked --release --target "$target" --test lab --no-run --message-format=json-render-diagnostics |
+        sed -n 's/.*"executable":"\([^"]*\/lab-[^"]*\)".*/\1/p')
+    exec cp "$lab" "$CARGO_TARGET_DIR/$target/release/shutter-lab"
 fi
 # The shipped build last: cargo's own directory is never left with the other one's binaries. What they depend on is built once.
 built="$CARGO_TARGET_DIR/$target"
