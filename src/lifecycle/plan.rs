@@ -130,9 +130,10 @@ impl Plan {
             after.push(Step::CreateStream);
         }
         match (step, self.role) {
-            // Candidates belong to a remote description, whichever it is.
-            (Step::AddCandidates, Role::Offerer) => after.push(Step::SetRemoteAnswer),
-            (Step::AddCandidates, Role::Answerer) => after.push(Step::SetRemoteOffer),
+            // They come with the answer. webrtcbin keeps those that come before the description they
+            // belong to (docs/order.md).
+            (Step::AddCandidates, Role::Offerer) => after.push(Step::AwaitAnswer),
+            (Step::AwaitConnected, Role::Offerer) => after.push(Step::SetRemoteAnswer),
             // Nobody connects to an answer that was not sent.
             (Step::AwaitConnected, Role::Answerer) => after.push(Step::SendAnswer),
             // What it is answered with depends on the camera; that there is a picture does not.

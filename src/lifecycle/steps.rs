@@ -186,7 +186,7 @@ pub const STEPS: &[StepRow] = {
         place: Signalling, deadline: ms(2000), owes: &[], after: &[CreateAnswer], needs_caps: false },
     StepRow { step: AddCandidates, number: 10, name: "add-candidates", mlwebrtc: "PeerConnection.AddRemoteIceCandidate",
         does: "candidates that came early are applied now, later ones as they come",
-        place: Peer, deadline: ms(1000), owes: &[], after: &[], needs_caps: false },
+        place: Peer, deadline: ms(1000), owes: &[], after: &[CreatePeer], needs_caps: false },
     StepRow { step: AwaitConnected, number: 11, name: "await-connected", mlwebrtc: "wait for connection complete",
         does: "ICE and DTLS up",
         place: Peer, deadline: ms(10_000), owes: &[], after: &[AddCandidates], needs_caps: false },

@@ -43,26 +43,34 @@ pub(crate) fn all() -> Vec<Trial> {
             trials.push(trial("step-moved", variant, written.clone().move_step(from, to)));
         }
     }
-    trials.extend(called_by_the_device(&written));
+    trials.extend(called_by_the_device());
     trials.extend(described_before_the_camera(&written));
     trials.extend(ends(&written));
     trials
 }
 
-/// On one machine a viewer reaches the device, and the device learns from that where the viewer is.
-fn called_by_the_device(written: &Order) -> Vec<Trial> {
-    let at = written.start.iter().position(|(step, _)| *step == Step::AddCandidates);
-    let (at, order) = (at.expect("every order has it"), written.clone().one_sided());
-    vec![
-        trial("one-sided", "as written", order.clone()),
-        trial("one-sided", "add-candidates left out", order.clone().without_step(at)),
-        trial(
-            "one-sided",
-            "add-candidates before set-remote-answer",
-            order.clone().move_step(at, at - 1),
-        ),
-        trial("one-sided", "await-connected before add-candidates", order.move_step(at, at + 1)),
-    ]
+/// On one machine a viewer reaches the device, and the device learns from that where the viewer is:
+/// with the addresses of the device kept from the viewer, candidates count.
+fn called_by_the_device() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for role in [Role::Offerer, Role::Answerer] {
+        let order = Order::written(role).one_sided();
+        let place = |of: Step| order.start.iter().position(|(step, _)| *step == of);
+        let at = place(Step::AddCandidates).expect("every order has it");
+        let remote = place(Step::SetRemoteAnswer).or(place(Step::SetRemoteOffer));
+        let before = order.clone().move_step(at, remote.expect("every order has one"));
+        trials.extend([
+            trial("one-sided", "as written", order.clone()),
+            trial("one-sided", "add-candidates left out", order.clone().without_step(at)),
+            trial("one-sided", "add-candidates before the viewer's description", before),
+            trial(
+                "one-sided",
+                "await-connected before add-candidates",
+                order.move_step(at, at + 1),
+            ),
+        ]);
+    }
+    trials
 }
 
 /// With what the board promises of its stream, the description does not wait for it.

@@ -19,7 +19,7 @@ await mkdir(here(''), { recursive: true });
 
 const QUESTIONS = {
   necessary: ['as-written', 'step-left-out', 'undo-left-out'],
-  order: ['as-written', 'step-moved', 'step-moved-promised', 'undo-moved', 'end-backwards'],
+  order: ['as-written', 'step-moved', 'step-moved-promised', 'one-sided', 'undo-moved', 'end-backwards'],
   waits: ['step-not-awaited', 'undo-not-awaited', 'start-by-the-clock', 'end-by-the-clock', 'end-by-events'],
   pipelines: ['as-written', 'stopped-anywhere', 'one-pipeline', 'one-pipeline-stopped-anywhere'],
 };
@@ -30,6 +30,7 @@ const parts = {
   'lab-necessary': `${counted('necessary')}\n\n${tables.necessary(found)}`,
   'lab-left': tables.left(found),
   'lab-order': `${counted('order')}\n\n${tables.neighbours(found)}`,
+  'lab-conditions': tables.conditions(found),
   'lab-disagreements': tables.disagreements(found),
   'lab-waits': `${counted('waits')}\n\n${tables.clocks(found)}`,
   'lab-hurried': tables.hurried(found),

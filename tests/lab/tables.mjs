@@ -51,6 +51,20 @@ export function neighbours(places) {
   return lines.join('\n');
 }
 
+/** With the device's addresses kept from the viewer; and with a description that does not wait for the stream. */
+export function conditions(places) {
+  const lines = header('condition', 'changed', 'device offers or viewer does', ...places.map(({ name }) => name));
+  for (const variant of ['as written', 'add-candidates left out', 'add-candidates before the viewer\'s description', 'await-connected before add-candidates']) {
+    for (const [role, who] of [['offerer', 'device'], ['answerer', 'viewer']]) {
+      lines.push(row('only the device can call first', variant, who, ...places.map((place) => cell(tally(place, 'one-sided', variant, role)))));
+    }
+  }
+  for (let to = 5; to <= 12; to += 1) {
+    lines.push(row('the board promises its profile', `\`create-stream\` as number ${to}`, 'device', ...places.map((place) => cell(tally(place, 'step-moved-promised', `create-stream ${to}`)))));
+  }
+  return lines.join('\n');
+}
+
 /** Whether the table of dependencies lets the step be moved there. */
 export function isAllowed(place, step, to, role = 'offerer') {
   const order = stepsOf(place, role).filter((name) => name !== step);
