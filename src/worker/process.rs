@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -58,6 +59,8 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .envs(variables.iter().copied())
+            // In a terminal Ctrl-C goes to whoever is in its group: our end ends the child, in order.
+            .process_group(0)
             .spawn()?;
         // The child is ours and not reaped yet, so its pid is still its own.
         let pid = Pid::from_child(&child);
