@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::roots::{entries, name};
 
-/// The workers' program, and the daemon's.
+/// The workers' program, and those that start workers: the daemon, and `pipelines check --run`.
 const WORKER: &str = "shutter-media";
-const DAEMON: &str = "shutterd";
+const STARTERS: [&str; 2] = ["shutterd", "shutterctl"];
 
 /// A flag of `linux/sched.h`: a thread of the kernel, which has no descriptors.
 const PF_KTHREAD: u32 = 0x0020_0000;
@@ -25,7 +25,7 @@ const MOST_PARENTS: usize = 64;
 pub enum Kin {
     /// A child of this service, or a child's child.
     OwnWorker,
-    /// A worker whose service is gone.
+    /// A worker whose service, or whoever else started it, is gone.
     EarlierWorker,
     /// Anybody else's, a worker of another running service included.
     Stranger,
@@ -74,9 +74,10 @@ impl<'a> Process<'a> {
         if parents.contains(&us) {
             return Kin::OwnWorker;
         }
-        let runs = |process: &Process<'_>, program| process.program().as_deref() == Some(program);
-        let served = |pid: &u32| runs(&Process::new(self.proc, *pid), DAEMON);
-        if runs(self, WORKER) && !parents.first().is_some_and(served) {
+        let program = |pid: &u32| Process::new(self.proc, *pid).program();
+        let starter = parents.first().and_then(program).unwrap_or_default();
+        let is_worker = self.program().as_deref() == Some(WORKER);
+        if is_worker && !STARTERS.contains(&starter.as_str()) {
             return Kin::EarlierWorker;
         }
         Kin::Stranger
@@ -144,6 +145,10 @@ mod tests {
         fake.process(60, 1, "shutterd", "/usr/bin/shutterd");
         fake.process(61, 60, "shutter-media", "/usr/libexec/shutter-media");
         assert_eq!(kin(&fake, 61), Kin::Stranger);
+        // Somebody tries a board.
+        fake.process(65, 1, "shutterctl", "/usr/bin/shutterctl");
+        fake.process(66, 65, "shutter-media", "/usr/libexec/shutter-media");
+        assert_eq!(kin(&fake, 66), Kin::Stranger);
         // It only calls itself so.
         fake.process(70, 1, "shutter-media", "/usr/bin/python3");
         assert_eq!(kin(&fake, 70), Kin::Stranger);
