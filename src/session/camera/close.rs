@@ -43,21 +43,29 @@ impl Camera {
             GivenBack::Last(run) => run,
         };
         let _closed = run.reopening.lock().await;
-        let Some(worker) = run.worker() else {
+        let (worker, retired) = (run.worker(), run.retired());
+        if worker.is_none() && retired.is_none() {
             // Refused before a worker was taken: whoever holds it, we never did.
             self.closed(&run);
             return Ok(Done::noted("nothing was opened"));
-        };
-        if !confirming && !worker.is_ending() {
-            worker.call(CameraCommand::CloseCamera, None).await?;
         }
-        let exit = worker.reaped().await;
+        let mut note = "its worker had ended".to_owned();
+        if let Some(worker) = worker {
+            if !confirming && !worker.is_ending() {
+                worker.call(CameraCommand::CloseCamera, None).await?;
+            }
+            let exit = worker.reaped().await;
+            note = format!("worker {} ended, {exit}", worker.pid());
+        }
+        for worker in retired.into_iter().flatten() {
+            worker.reaped().await;
+        }
         let seen = self.shutter.await_closed(CLOSED_WITHIN).await;
         if !seen.is_closed() {
             return Err(self.wedged_by(&seen, None));
         }
         self.closed(&run);
-        Ok(Done::noted(format!("worker {} ended, {exit}", worker.pid())))
+        Ok(Done::noted(note))
     }
 
     /// Kills the worker, if `session` is the one that closes the camera: one session's trouble is

@@ -77,12 +77,12 @@ impl Camera {
     /// Tries until it is open, with every viewer on a new link. Cancel-safe: the opening that it
     /// leaves is the run's, and whoever closes the run closes that.
     async fn reopen(&self, run: &Run, failed: &Opening) {
-        retire(failed).await;
+        retire(run, failed).await;
         let mut pause = FIRST_PAUSE;
         while let Err(fault) = self.attempt(run).await {
             tracing::info!(camera = self.config.name, %fault, "camera is not back yet");
             self.interrupted(run, fault);
-            retire(&run.opening()).await;
+            retire(run, &run.opening()).await;
             tokio::time::sleep_until(Instant::now() + pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -123,9 +123,10 @@ impl Camera {
 }
 
 /// Ends the worker of an opening that failed. One that does not end is found by the oracle of the
-/// next attempt.
-async fn retire(opening: &Opening) {
+/// next attempt, and by whoever closes the run.
+async fn retire(run: &Run, opening: &Opening) {
     if let Some(worker) = opening.worker() {
+        run.retire(worker);
         worker.kill();
         let _ = timeout(KILL_DEADLINE, worker.reaped()).await;
     }

@@ -52,6 +52,9 @@ pub(super) struct Run {
     pub(super) codec: Codec,
     /// The present one; an earlier one has ended.
     opening: Mutex<Arc<Opening>>,
+    /// The workers of earlier ones that were killed and have not ended yet; `None` before the first
+    /// of them.
+    retired: Mutex<Option<Vec<CameraWorker>>>,
     /// The session that gave the last lease back, and whose teardown closes the camera.
     closer: OnceLock<SessionId>,
     closing: CancellationToken,
@@ -67,6 +70,7 @@ impl Run {
         Self {
             codec,
             opening: Mutex::new(Arc::new(opening)),
+            retired: Mutex::default(),
             closer: OnceLock::new(),
             closing: CancellationToken::new(),
             reopening: tokio::sync::Mutex::default(),
@@ -88,7 +92,29 @@ impl Run {
         self.slot().worker().cloned()
     }
 
-    /// Another opening takes the place of one whose worker has ended.
+    /// A worker is about to be killed for another opening.
+    pub(super) fn retire(&self, worker: &CameraWorker) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let workers = retired.get_or_insert_default();
+        workers.retain(|worker| !worker.is_gone());
+        workers.push(worker.clone());
+    }
+
+    /// Those that have been killed for another opening and have not ended; `None` when nobody was.
+    pub(super) fn retired(&self) -> Option<Vec<CameraWorker>> {
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut workers = retired.clone()?;
+        workers.retain(|worker| !worker.is_gone());
+        Some(workers)
+    }
+
+    /// One of its workers that has not ended.
+    pub(super) fn lingering(&self) -> Option<CameraWorker> {
+        let retired = self.retired().unwrap_or_default();
+        self.worker().into_iter().chain(retired).find(|worker| !worker.is_gone())
+    }
+
+    /// Another opening takes the place of one whose worker was retired.
     pub(super) fn reopen(&self, opening: Opening) -> Arc<Opening> {
         let opening = Arc::new(opening);
         *self.slot() = Arc::clone(&opening);

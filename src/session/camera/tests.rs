@@ -174,6 +174,25 @@ async fn one_clock_runs_however_often_the_camera_comes_back() {
 }
 
 #[tokio::test]
+async fn an_end_between_two_openings_is_observed_too() {
+    let stand = Stand::new().mood(Mood::Fails);
+    stand.opened(A).await;
+    stand.camera.watches(A);
+    let holder = stand.held_by("cheese");
+    in_time("frames", stand.camera.create_source(A)).await.unwrap();
+    let fault = || stand.camera.status().fault;
+    let refused = || fault().is_some_and(|fault| fault.code == FaultCode::CameraBusy);
+    in_time("refused", until(refused)).await;
+    let fault = stand.close(A, false).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::CameraWedged, "{fault}");
+    assert_eq!(stand.state(), CameraState::Closing);
+    stand.let_go(holder);
+    let closed = stand.close(A, true).await.unwrap();
+    assert_eq!(closed.note.as_deref(), Some("its worker had ended"));
+    assert_eq!(stand.state(), CameraState::Closed);
+}
+
+#[tokio::test]
 async fn only_an_earlier_worker_of_ours_wedges_the_camera_at_the_start() {
     let stand = Stand::new();
     let _holder = stand.held_by("cheese");

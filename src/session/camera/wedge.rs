@@ -35,7 +35,7 @@ impl Camera {
     pub async fn latch(self: &Arc<Self>, session: SessionId) {
         let GivenBack::Last(run) = self.give_back(session) else { return };
         let seen = self.shutter.await_closed(CLOSED_WITHIN).await;
-        let worker = run.worker().filter(|worker| !worker.is_gone());
+        let worker = run.lingering();
         match worker.is_none() && seen.is_closed() {
             true => self.closed(&run),
             false => self.wedge(self.leases(), seen, worker),
