@@ -50,7 +50,7 @@ fault_codes! {
     /// The pipeline file's text cannot be run.
     PipelineInvalid = "pipeline-invalid", "correct the pipeline file; `shutterctl pipelines check` shows what is wrong";
     /// GStreamer lacks an element that the pipeline needs.
-    ElementMissing = "element-missing", "install the GStreamer plugin that has this element";
+    ElementMissing = "element-missing", "install the GStreamer plugin that has this element; of a device's, see that it is there and not in use";
     /// The viewer offers none of the codecs of the camera's pipeline file.
     NoCommonCodec = "no-common-codec", "offer one of the codecs named here";
     /// The camera is encoding another codec for other viewers.

@@ -21,9 +21,13 @@ pub(crate) fn plugin_of(factory: &str) -> Result<Option<gst::glib::GString>, Fau
     Ok(found.plugin_name())
 }
 
-/// The fault for an element that is not installed.
+/// The fault for an element that is not there. The registry may know it: a driver's element is there
+/// only as long as its node can be opened when its plugin is loaded.
 pub(crate) fn missing(factory: &str) -> Fault {
     let detail = match package(factory) {
+        _ if gst::ElementFactory::find(factory).is_some() => {
+            format!("no element `{factory}` any more: its device is busy, or gone")
+        }
         Some(package) => format!("no element `{factory}`; Debian has it in {package}"),
         None => format!("no element `{factory}`"),
     };

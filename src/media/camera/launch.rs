@@ -21,15 +21,21 @@ pub(super) fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
     };
     let parsed = gst::parse::launch_full(&whole, Some(&mut context), flags);
     let parsed = parsed.map_err(|error| {
-        // One with a property that it does not have is among the missing ones too.
-        let is_missing = error.kind() == Some(gst::ParseError::NoSuchElement);
-        match context.missing_elements().first().filter(|_| is_missing) {
+        let made = |factory: &str| gst::ElementFactory::make(factory).build().is_ok();
+        match absent(&context.missing_elements(), made) {
             Some(missing) => elements::missing(missing),
             None => invalid(error.to_string()),
         }
     })?;
     // A text of a single element gives that element and no pipeline.
     parsed.downcast().map_err(|_| invalid("it is one element, not a chain".into()))
+}
+
+/// The first of `suspects` that there is not. The parser suspects those too that only lack a property;
+/// and of one that the registry knows, but whose plugin has it no more, it says that its first property
+/// is unknown.
+fn absent(suspects: &[String], made: impl Fn(&str) -> bool) -> Option<&str> {
+    suspects.iter().map(String::as_str).find(|factory| !made(factory))
 }
 
 fn ends_with_caps(launch: &str) -> bool {
@@ -101,7 +107,15 @@ fn open_end(pipeline: &gst::Pipeline) -> Option<gst::Pad> {
 
 #[cfg(test)]
 mod tests {
-    use super::ends_with_caps;
+    use super::{absent, ends_with_caps};
+
+    #[test]
+    fn an_element_that_lacks_a_property_is_not_missing() {
+        let suspects = ["x264enc".to_owned(), "v4l2h264enc".to_owned()];
+        assert_eq!(absent(&suspects, |factory| factory == "x264enc"), Some("v4l2h264enc"));
+        assert_eq!(absent(&suspects, |_| true), None);
+        assert_eq!(absent(&[], |_| false), None);
+    }
 
     #[test]
     fn caps_at_the_end_are_told_from_elements() {
