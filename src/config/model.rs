@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The checked configuration: whoever holds a [`Config`] need not check anything again.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,6 +45,15 @@ impl Config {
     /// The camera of that name.
     pub fn camera(&self, name: &str) -> Option<&Camera> {
         self.cameras.iter().find(|camera| camera.name == name)
+    }
+
+    /// The element factories that the cameras' pipelines name, sorted, each once.
+    pub fn elements(&self) -> Vec<String> {
+        let boards = self.cameras.iter().map(|camera| &camera.board);
+        let of = |board: &'_ Board| -> Vec<String> {
+            board.codecs().into_iter().flat_map(|codec| board.elements(codec)).collect()
+        };
+        boards.flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

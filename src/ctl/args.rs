@@ -91,12 +91,31 @@ pub(super) enum PipelinesCommand {
     List,
     /// A board's pipeline, as a line that gst-launch-1.0 runs as it is.
     Show(Show),
-    /// Check pipeline files as data; nothing of them is run.
-    Check {
-        /// Boards' names, or files. Every board where none is named.
-        #[arg(value_name = "BOARD|FILE")]
-        boards: Vec<String>,
-    },
+    /// Check pipeline files as data; with --run, run them on this device too.
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+// They say what a named board is run with: a configured camera has its own.
+#[command(mut_args(|arg| match arg.get_id().as_str() {
+    "device" | "width" | "height" | "framerate" | "bitrate" => arg.requires_all(["run", "boards"]),
+    _ => arg,
+}))]
+pub(super) struct Check {
+    /// Boards' names, or files. Every board where none is named; with --run, the cameras that are configured.
+    #[arg(value_name = "BOARD|FILE")]
+    pub(super) boards: Vec<String>,
+    /// Open the camera, run each step up to the first frame and back, and print how each went.
+    #[arg(long)]
+    pub(super) run: bool,
+    /// Which of the pipelines; every one unless named.
+    #[arg(long, requires = "run")]
+    pub(super) codec: Option<CodecName>,
+    /// The configuration; /etc/shutterd/shutterd.toml unless said.
+    #[arg(long, value_name = "FILE", requires = "run")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) picture: Picture,
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +125,13 @@ pub(super) struct Show {
     /// Which of its pipelines; the preferred one unless named.
     #[arg(long)]
     pub(super) codec: Option<CodecName>,
+    #[command(flatten)]
+    pub(super) picture: Picture,
+}
+
+/// What fills the placeholders of a board's pipelines.
+#[derive(Debug, Args)]
+pub(super) struct Picture {
     /// The camera's node.
     #[arg(long, default_value = "/dev/video0")]
     pub(super) device: PathBuf,

@@ -2,8 +2,8 @@
 //! The command line. Every command has a form for people, aligned text, and one for programs,
 //! `--json`. What the service says is printed as it says it.
 //!
-//! Exit codes: 0; 1 a fault that the service reports, or a pipeline file with mistakes; 64 usage;
-//! 69 the service cannot be reached.
+//! Exit codes: 0; 1 a fault that the service reports, or a pipeline that has mistakes or does not
+//! run; 64 usage; 69 the service cannot be reached.
 
 mod args;
 mod client;
@@ -51,7 +51,7 @@ fn run(arguments: Arguments, out: &mut Output) -> Result<ExitCode, CtlError> {
     match arguments.command {
         Command::Order => order::print(out)?,
         Command::Pipelines { directories, command } => {
-            return pipelines::run(&directories, command, out);
+            return pipelines::run(&directories, command, &Client::new(arguments.socket), out);
         }
         Command::Doctor { config } => {
             let client = Client::new(arguments.socket);

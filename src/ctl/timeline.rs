@@ -64,13 +64,6 @@ fn rows(timeline: &SessionTimeline, table: Table) -> Vec<[String; 8]> {
 
 fn row(entry: &Entry) -> [String; 8] {
     let ms = |ms: f64| format!("{ms:8.1}");
-    let result = match entry.result {
-        StepResult::InProgress => "in progress",
-        StepResult::Done => "done",
-        StepResult::Failed => "failed",
-        StepResult::Late => "late",
-        StepResult::Abandoned => "abandoned",
-    };
     [
         entry.number.to_string(),
         entry.step.clone(),
@@ -78,7 +71,18 @@ fn row(entry: &Entry) -> [String; 8] {
         ms(entry.began_ms),
         entry.ended_ms.map_or(NOTHING.to_owned(), ms),
         entry.ended_ms.map_or(NOTHING.to_owned(), |ended| ms(ended - entry.began_ms)),
-        result.to_owned(),
+        result(entry.result).to_owned(),
         entry.note.clone().unwrap_or_default(),
     ]
+}
+
+/// How a step went, in the word of the interfaces.
+pub(super) fn result(result: StepResult) -> &'static str {
+    match result {
+        StepResult::InProgress => "in progress",
+        StepResult::Done => "done",
+        StepResult::Failed => "failed",
+        StepResult::Late => "late",
+        StepResult::Abandoned => "abandoned",
+    }
 }

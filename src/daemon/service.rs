@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From a checked configuration to the last observed close.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -74,18 +73,10 @@ pub async fn serve(
         control_socket::open(sockets.control, &config.control.socket).await?;
 
     let tasks = TaskTracker::new();
-    let elements: BTreeSet<String> = config
-        .cameras
-        .iter()
-        .flat_map(|camera| {
-            let codecs = camera.board.codecs();
-            codecs.into_iter().flat_map(|codec| camera.board.elements(codec))
-        })
-        .collect();
     let program = program::find(config.media.worker.as_deref());
     let socket = config.control.socket.clone();
-    let elements = elements.into_iter().collect();
-    let spares = Spares::new(program.clone(), elements, config.media.prewarm, tasks.clone());
+    let spares =
+        Spares::new(program.clone(), config.elements(), config.media.prewarm, tasks.clone());
     let spares = Arc::new(spares.of(socket.clone()));
     let journal = Journal::begin(config.journal.as_ref());
     let registry = Registry::new(&config, Arc::clone(&spares), tasks.clone(), journal.clone());

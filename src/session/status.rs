@@ -145,7 +145,7 @@ impl Shut {
     }
 
     /// What a start meets meanwhile.
-    pub(super) fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Fault {
         let code = match self.by {
             StopReason::Sleep => FaultCode::Sleeping,
             _ => FaultCode::CameraShut,

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{Shared, join_all};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -20,7 +22,7 @@ use crate::wire::{CameraCommand, PeerCommand};
 pub type Fresh<R> = (Worker<R>, mpsc::UnboundedReceiver<<R as Role>::Fact>);
 
 /// Comes when a worker is warm, or will not be.
-type Warm = oneshot::Receiver<()>;
+type Warm = Shared<oneshot::Receiver<()>>;
 
 type Slot<R> = Mutex<Option<(Fresh<R>, Warm)>>;
 
@@ -100,6 +102,13 @@ impl Spares {
         self.fill(&self.peer, PeerCommand::Prepare);
     }
 
+    /// Waits until the spares that there are have become warm, or will not be. Cancel-safe.
+    pub async fn warmed(&self) {
+        let camera = lock(&self.camera).as_ref().map(|(_, warm)| warm.clone());
+        let peer = lock(&self.peer).as_ref().map(|(_, warm)| warm.clone());
+        join_all([camera, peer].into_iter().flatten()).await;
+    }
+
     fn prepare_camera(&self) -> CameraCommand {
         CameraCommand::Prepare { elements: self.elements.clone() }
     }
@@ -157,7 +166,7 @@ impl Spares {
             // Nobody waits for a spare that is not in use yet.
             let _ = is_warm.send(());
         });
-        Ok(((worker, facts), warm))
+        Ok(((worker, facts), warm.shared()))
     }
 }
 

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
+import { checkRun, table } from './check.mjs';
 import { atRest, forget, loadEncoder, noFaults, random, recorded, seed, shell } from './encoder.mjs';
 import { api, cameraWhen, closingTime, ended, foreignOpen, promised } from './service.mjs';
 import { stand } from './stand.mjs';
@@ -44,6 +45,19 @@ async function stopped(session) {
   const took = await closingTime(session);
   assert.ok(took <= promised, `closed after ${took} ms`);
 }
+
+test('`shutterctl pipelines check --run` has the encoder run, and both closed', async () => {
+  await forget(guest);
+  const { code, tried } = await checkRun(guest);
+  console.log(table(tried[0]));
+  assert.deepEqual([code, tried.map(({ codec, ran, troubles }) => [codec, ran, troubles])], [0, [['h264', true, []]]], JSON.stringify(tried));
+  const { note } = tried[0].steps.find(({ step }) => step === 'create-stream');
+  assert.match(note, /^video\/x-h264 .*320 180$/);
+  const { pictures, rates } = await recorded(guest);
+  assert.ok(pictures > 0);
+  assert.deepEqual(rates[0], { picture: 0, bitrate });
+  await closed();
+});
 
 for (const role of ['whep', 'websocket']) {
   test(`${role}: a browser sees the driver's pictures, and the end closes camera and encoder`, async () => {

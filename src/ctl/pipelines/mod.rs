@@ -1,28 +1,42 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `pipelines`: board files, read and checked here; no service is asked and nothing is run.
+//! `pipelines`: board files, read and checked here. No service is needed, and nothing is run but by
+//! `check --run`.
+
+mod report;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use shutterd::config::Config;
 use shutterd::config::document::Source;
+use shutterd::config::{self, Config, ConfigReport};
 use shutterd::pipeline::{self, Board, LoadError};
 
-use super::args::{PipelinesCommand, Show};
+use super::args::{Picture, PipelinesCommand, Show};
+use super::client::Client;
 use super::error::CtlError;
 use super::output::{NOTHING, Output};
 
 pub(super) fn run(
     directories: &[PathBuf],
     command: Option<PipelinesCommand>,
+    client: &Client,
     out: &mut Output,
 ) -> Result<ExitCode, CtlError> {
-    let directories = all(directories);
     match command.unwrap_or(PipelinesCommand::List) {
-        PipelinesCommand::List => list(&directories, out)?,
-        PipelinesCommand::Show(show) => self::show(&directories, &show, out)?,
-        PipelinesCommand::Check { boards } => return check(&directories, boards, out),
+        PipelinesCommand::List => list(&all(directories), out)?,
+        PipelinesCommand::Show(show) => self::show(&all(directories), &show, out)?,
+        PipelinesCommand::Check(check) if check.run => {
+            let runtime = super::runtime()?;
+            let code = runtime.block_on(trial::run(directories, &check, client, out));
+            // A look at a camera whose driver hangs must not keep the process.
+            runtime.shutdown_background();
+            return code;
+        }
+        PipelinesCommand::Check(checked) => {
+            return check(&all(directories), checked.boards, out);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -30,10 +44,15 @@ pub(super) fn run(
 /// Those named here, then those of the service's configuration: or of the default one, where it
 /// cannot be read, since it may be the board files that are wrong with it.
 fn all(named: &[PathBuf]) -> Vec<PathBuf> {
+    let config = configuration(None).or_else(|_| Config::from_text(DEFAULT_CAMERA));
+    named.iter().cloned().chain(config.map(|c| c.media.pipelines).unwrap_or_default()).collect()
+}
+
+/// What the service would read.
+fn configuration(file: Option<&Path>) -> Result<Config, ConfigReport> {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let config = Config::load(None, variables).or_else(|_| Config::from_text(DEFAULT_CAMERA));
-    named.iter().cloned().chain(config.map(|c| c.media.pipelines).unwrap_or_default()).collect()
+    Config::load(file, variables)
 }
 
 const DEFAULT_CAMERA: &str = "[[camera]]\nname = \"head\"\nboard = \"demo\"\n";
@@ -81,16 +100,13 @@ fn codecs(board: &Board) -> String {
 }
 
 fn show(directories: &[PathBuf], show: &Show, out: &mut Output) -> Result<(), CtlError> {
-    let board = pipeline::load(directories, &show.board).map_err(|error| match error {
-        LoadError::Unknown { .. } => CtlError::Usage(format!("{}: {error}", show.board)),
-        LoadError::Invalid(report) => CtlError::Failed(report.to_string()),
-    })?;
+    let board = pipeline::load(directories, &show.board).map_err(|e| unusable(&show.board, e))?;
     let codec = match (show.codec, board.codecs().first()) {
         (Some(codec), _) => codec.into(),
         (None, Some(&codec)) => codec,
         (None, None) => return Err(CtlError::Failed(format!("{}: no pipeline", show.board))),
     };
-    let values = values(&board, show)?;
+    let values = camera(&board, &show.picture)?.values();
     let line = board.gst_launch_line(codec, &values)?;
     if out.is_json() {
         let launch = board.launch(codec, &values)?;
@@ -103,28 +119,34 @@ fn show(directories: &[PathBuf], show: &Show, out: &mut Output) -> Result<(), Ct
     out.line(&line)
 }
 
-/// The values as the configuration reads them: with its bounds and its choice of the bitrate.
-fn values(board: &Board, show: &Show) -> Result<pipeline::Values, CtlError> {
+fn unusable(board: &str, error: LoadError) -> CtlError {
+    match error {
+        LoadError::Unknown { .. } => CtlError::Usage(format!("{board}: {error}")),
+        LoadError::Invalid(report) => CtlError::Failed(report.to_string()),
+    }
+}
+
+/// A camera with that board, as the configuration would make it: with its bounds and its choice of
+/// the bitrate.
+fn camera(board: &Board, picture: &Picture) -> Result<config::Camera, CtlError> {
     let mut text = format!(
         "[[camera]]\nname = \"head\"\nboard = \"shown\"\nwidth = {}\nheight = {}\nframerate = {}\n",
-        show.width, show.height, show.framerate
+        picture.width, picture.height, picture.framerate
     );
-    if let Some(bitrate) = show.bitrate {
+    if let Some(bitrate) = picture.bitrate {
         text.push_str(&format!("bitrate = {bitrate}\n"));
     }
     if board.has_device() {
         // A JSON string is a basic string of TOML.
-        let device = serde_json::to_string(&show.device)
+        let device = serde_json::to_string(&picture.device)
             .map_err(|_| CtlError::Usage("the device's path is not UTF-8".to_owned()))?;
         text.push_str(&format!("device = {device}\n"));
     }
     let source = Source::new("command line", text);
     let config = Config::from_sources(&[source], [], &|_, _| Ok(board.clone()))
         .map_err(|report| CtlError::Usage(report.to_string()))?;
-    let camera = config.cameras.first();
-    camera
-        .map(|camera| camera.values())
-        .ok_or_else(|| CtlError::Failed("no camera was made of the values".to_owned()))
+    let camera = config.cameras.into_iter().next();
+    camera.ok_or_else(|| CtlError::Failed("no camera was made of the values".to_owned()))
 }
 
 /// Checks boards by name or file; every mistake of every one is said.
