@@ -34,7 +34,7 @@ export function moved(place) {
   const left = 160;
   const steps = heat(place, 'start: a step moved to another place', stepsOf(place), 'step-moved', (step, to) => isAllowed(place, step, to));
   const undos = heat(place, 'end: an undo moved to another place', UNDOS, 'undo-moved');
-  return sheet(760, 400, 'Which moves of a step work', [
+  return sheet(800, 400, 'Which moves of a step work', [
     group(left, 50, steps),
     group(left + 12 * CELL + 200, 50, undos),
     group(left, 50 + 12 * CELL + 24, [
@@ -72,10 +72,10 @@ export function clocks(places) {
   const lines = (experiment, role) => places.map((place) => ({
     name: place.name, points: curve(place, experiment, ({ firstFrame }) => firstFrame, role).map(([interval, share]) => [interval, share]),
   })).filter(({ points }) => points.length);
-  return sheet(1060, 310, 'Fixed times in the place of events', [
-    panel(50, 'start, the device offers: sessions with a picture', ticks, lines('start-by-the-clock', 'offerer'), 'ms after each of twelve steps'),
-    panel(400, 'start, the viewer offers', ticks, lines('start-by-the-clock', 'answerer'), 'ms after each of twelve steps'),
-    panel(750, 'end: all well, and the next session starts at once', ticks, lines('end-by-the-clock'), 'ms after each of seven steps'),
+  return sheet(1110, 310, 'Fixed times in the place of events', [
+    panel(50, 'start, the device offers: sessions that work', ticks, lines('start-by-the-clock', 'offerer'), 'ms after each of twelve steps'),
+    panel(430, 'start, the viewer offers', ticks, lines('start-by-the-clock', 'answerer'), 'ms after each of twelve steps'),
+    panel(790, 'end, and the next session at once', ticks, lines('end-by-the-clock'), 'ms after each of seven steps'),
   ]);
 }
 
@@ -95,19 +95,16 @@ export function releases(places) {
     ].filter(({ points }) => points.length), 'ms')));
 }
 
+/** Beside the trunk, so that no line has to pass behind a step. */
+const ROWS = { 'open-camera': 1, 'create-source': 1, 'add-tracks': 2, 'create-data-channel': 3, 'add-candidates': 1 };
+
 /** The dependencies of `steps.rs`: each step as far to the right as it has to be. */
 export function graph(place, role = 'offerer') {
   const [wide, high, across, down] = [150, 34, 190, 62];
   const nodes = place.graph[role];
   const depth = new Map();
   for (const { step, after } of nodes) depth.set(step, Math.max(-1, ...after.map((needed) => depth.get(needed) ?? -1)) + 1);
-  const lanes = new Map();
-  const spots = new Map(nodes.map(({ step }) => {
-    const column = depth.get(step);
-    const row = lanes.get(column) ?? 0;
-    lanes.set(column, row + 1);
-    return [step, [20 + column * across, 50 + row * down]];
-  }));
+  const spots = new Map(nodes.map(({ step }) => [step, [20 + depth.get(step) * across, 50 + (ROWS[step] ?? 0) * down]]));
   const edges = nodes.flatMap(({ step, after }) => after
     // What another dependency brings with it is not drawn.
     .filter((needed) => !after.some((other) => other !== needed && reaches(nodes, other, needed)))
@@ -123,7 +120,7 @@ export function graph(place, role = 'offerer') {
     return `<rect class="box ${kind}" x="${x}" y="${y}" width="${wide}" height="${high}" rx="5"/>${text(x + wide / 2, y + 21, `${number} ${step}`, { kind: 'name', anchor: 'middle' })}`;
   });
   const width = 20 + Math.max(...depth.values()) * across + wide + 20;
-  return sheet(width, 50 + Math.max(...lanes.values()) * down, 'What each step depends on', [
+  return sheet(width, 50 + (1 + Math.max(...Object.values(ROWS))) * down, 'What each step depends on', [
     text(20, 24, role === 'offerer' ? 'What each step depends on, where the device offers' : 'Where the viewer offers', { kind: 'title' }), ...edges, ...boxes,
   ]);
 }

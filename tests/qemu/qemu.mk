@@ -4,7 +4,7 @@
 
 QEMU := tests/qemu
 
-.PHONY: image test-qemu soak-qemu moments
+.PHONY: image test-qemu soak-qemu faults-encoder moments
 
 # Each script skips what is up to date.
 image:  ## The arm64 device image that QEMU boots
@@ -19,6 +19,9 @@ test-qemu: image $(QEMU)/node_modules/.package-lock.json  ## The tests on that d
 # CYCLES is of each role: `make soak-qemu CYCLES=250` is 500 sessions.
 soak-qemu: image $(QEMU)/node_modules/.package-lock.json  ## Session after session on that device
 	CYCLES=$(CYCLES) tests/in-netns.sh $(QEMU)/plugged.sh node --test --test-timeout=$$(($(CYCLES) * 40000 + 600000)) $(QEMU)/cycles.test.mjs
+
+faults-encoder: image $(QEMU)/node_modules/.package-lock.json  ## Every fault of an encoder's driver, in every situation, on that device
+	CELLS=all tests/in-netns.sh $(QEMU)/plugged.sh node --test --test-concurrency=1 --test-timeout=900000 $(QEMU)/cm4-faults.test.mjs
 
 # Of them, the table of what happens when: `make moments README=1` puts it into README.
 moments: image $(QEMU)/node_modules/.package-lock.json
