@@ -42,6 +42,7 @@ export function moved(place) {
       '<rect class="bad" x="70" width="14" height="14" rx="2"/>', text(90, 11, 'does not; paler: now and then'),
       '<rect class="written" x="270" width="14" height="14" rx="2"/>', text(290, 11, 'as written'),
       '<rect class="allowed" x="370" width="14" height="14" rx="2"/>', text(390, 11, 'steps.rs allows it'),
+      '<rect class="none" x="500" width="14" height="14" rx="2"/>', text(520, 11, 'not tried'),
     ]),
   ]);
 }

@@ -44,7 +44,7 @@ const drawings = {
 // Each place has its own heat map and its own times.
 for (const [at, place] of found.entries()) {
   const suffix = at ? `-${place.place.board}` : '';
-  drawings[`order-moved${suffix}.svg`] = figures.moved(place);
+  if (place.records.some(({ experiment }) => experiment.endsWith('-moved'))) drawings[`order-moved${suffix}.svg`] = figures.moved(place);
   drawings[`order-timeline${suffix}.svg`] = figures.timeline(place);
 }
 

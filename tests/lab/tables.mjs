@@ -128,14 +128,15 @@ export function clocks(places) {
 
 /** One process and one pipeline beside the written order. */
 export function pipelines(places) {
-  const lines = header('', 'place', 'stopped', 'runs', 'camera not closed in time, of 1,000', 'p50', 'p99', 'longest', 'next session refused, of 1,000');
+  const lines = header('', 'place', 'stopped', 'runs', 'camera not closed in time', 'p50', 'p99', 'longest', 'next session refused');
   const line = (title, place, when, found) => {
     if (!found.count) return;
     const times = found.records.map(({ closed }) => closed);
     const open = times.filter((time) => time === null).length;
     const refused = found.records.filter(({ next }) => next && next.result !== 'done').length;
-    const of1000 = (n) => number((1000 * n) / found.count);
-    lines.push(row(title, place.name, when, found.count, of1000(open), ...[0.5, 0.99, 1].map((at) => `${number(quantile(times, at))} ms`), of1000(refused)));
+    const of = (n) => (n ? `${n} of ${found.count}` : '0');
+    const closed = (at) => (open === found.count ? '' : `${number(quantile(times, at))} ms`);
+    lines.push(row(title, place.name, when, found.count, of(open), closed(0.5), closed(0.99), closed(1), of(refused)));
   };
   for (const place of places) {
     line('**the written order**', place, 'while watched', all(place, 'as-written'));
