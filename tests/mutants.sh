@@ -170,11 +170,17 @@ camera "any holder is taken for an earlier run's worker" session/camera/wedge.rs
     's/holder\.kin == Kin::EarlierWorker/holder.kin != Kin::OwnWorker/' \
     $t::only_an_earlier_worker_of_ours_wedges_the_camera_at_the_start
 camera 'a program is ours because it says so' device/process.rs \
-    's/if runs\(self, WORKER\) &&/if self.command() == WORKER \&\&/' \
+    's/let is_worker = .*;/let is_worker = self.command() == WORKER;/' \
     device::process::tests::a_worker_without_its_service_is_of_an_earlier_run
 camera 'a worker of another service is ours' device/process.rs \
-    's/if runs\(self, WORKER\) && .* \{/if runs(self, WORKER) { let _ = served;/' \
+    's/&& !STARTERS\.contains\(&starter\.as_str\(\)\)/\&\& starter.as_str() != "nobody"/' \
     device::process::tests::a_worker_without_its_service_is_of_an_earlier_run
+camera 'a worker of who tries a board is of an earlier run' device/process.rs \
+    's/\["shutterd", "shutterctl"\]/["shutterd", "shutterd"]/' \
+    device::process::tests::a_worker_without_its_service_is_of_an_earlier_run
+camera 'an end between two openings is not observed' session/camera/close.rs \
+    's/worker\.is_none\(\) && retired\.is_none\(\)/worker.is_none()/' \
+    $t::an_end_between_two_openings_is_observed_too
 camera 'what is hidden is taken for nobody' device/observation.rs \
     's/_ if !self\.hidden\.is_nothing\(\) => Verdict::ClosedAsSeen,//' \
     device::observation::tests::what_cannot_be_seen_is_said
