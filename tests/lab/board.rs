@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use shutterd::config::{self, Config, ConfigReport};
-use shutterd::device::{Roots, Shutter};
+use shutterd::device::{Roots, Shutter, v4l2};
 use shutterd::lifecycle::Fault;
 use shutterd::wire::{CameraCommand, Codec, Extensions, PeerCommand, SessionId, VideoTrack, Whole};
 
@@ -56,6 +56,11 @@ impl Board {
             extensions: Extensions { transport_cc: Some(3), playout_delay: None },
         };
         PeerCommand::AddTracks { session, video }
+    }
+
+    /// Whether the driver has buffers of somebody's: it lets nobody else stream.
+    pub(crate) fn is_busy(&self) -> Option<bool> {
+        self.device().map(|device| v4l2::probe(device).is_err())
     }
 
     /// Whether nobody has the camera, within `time`. A board without a node cannot tell.

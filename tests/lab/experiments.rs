@@ -37,11 +37,15 @@ pub(crate) fn all() -> Vec<Trial> {
         trials.push(Trial { stop: Stop::Anywhere, ..anywhere });
     }
     let written = Order::written(Role::Offerer);
-    for (from, (step, _)) in written.start.iter().enumerate() {
-        for to in (0..written.start.len()).filter(|to| *to != from) {
-            let variant = format!("{} {}", step.name(), to + 1);
-            trials.push(trial("step-moved", variant, written.clone().move_step(from, to)));
-        }
+    let mut moves: Vec<_> = (0..written.start.len())
+        .flat_map(|from| (0..written.start.len()).map(move |to| (from, to)))
+        .filter(|(from, to)| from != to)
+        .collect();
+    // Neighbours first, once each: a run that is cut short has those.
+    moves.sort_by_key(|(from, to)| (from.abs_diff(*to), from > to));
+    for (from, to) in moves {
+        let variant = format!("{} {}", written.start[from].0.name(), to + 1);
+        trials.push(trial("step-moved", variant, written.clone().move_step(from, to)));
     }
     trials.extend(called_by_the_device());
     trials.extend(described_before_the_camera(&written));

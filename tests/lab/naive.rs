@@ -108,6 +108,7 @@ impl Lab {
         }
         program.tell(&Told::Stop).await?;
         record.closed = self.closed(&mut program, asked).await;
+        record.busy = self.board.is_busy();
         record.packets_after = viewer.packets() - before;
         record.next = Some(self.next_naive(&mut program, launch, habit).await);
         let _ = program.child.kill().await;

@@ -54,6 +54,8 @@ pub(crate) struct Record {
     pub(crate) packets_after: u64,
     /// Milliseconds from the stop to the camera being observed closed; none: it stayed open.
     pub(crate) closed: Option<f64>,
+    /// Whether the driver still has somebody's buffers when the end is over, where there is a driver.
+    pub(crate) busy: Option<bool>,
     /// Whether the viewer was told goodbye.
     pub(crate) told: bool,
     pub(crate) next: Option<Next>,

@@ -128,15 +128,17 @@ export function clocks(places) {
 
 /** One process and one pipeline beside the written order. */
 export function pipelines(places) {
-  const lines = header('', 'place', 'stopped', 'runs', 'camera not closed in time', 'p50', 'p99', 'longest', 'next session refused');
+  const lines = header('', 'place', 'stopped', 'runs', 'camera not closed in time', 'p50', 'p99', 'longest', 'next session refused', 'driver still has buffers');
   const line = (title, place, when, found) => {
     if (!found.count) return;
     const times = found.records.map(({ closed }) => closed);
     const open = times.filter((time) => time === null).length;
     const refused = found.records.filter(({ next }) => next && next.result !== 'done').length;
+    const asked = found.records.filter(({ busy }) => typeof busy === 'boolean');
+    const busy = asked.length ? `${asked.filter((record) => record.busy).length} of ${asked.length}` : '';
     const of = (n) => (n ? `${n} of ${found.count}` : '0');
     const closed = (at) => (open === found.count ? '' : `${number(quantile(times, at))} ms`);
-    lines.push(row(title, place.name, when, found.count, of(open), closed(0.5), closed(0.99), closed(1), of(refused)));
+    lines.push(row(title, place.name, when, found.count, of(open), closed(0.5), closed(0.99), closed(1), of(refused), busy));
   };
   for (const place of places) {
     line('**the written order**', place, 'while watched', all(place, 'as-written'));

@@ -128,6 +128,7 @@ impl Lab {
         self.end(trial, cast, record, &mut unawaited).await;
         if trial.successor == Successor::Observed {
             record.closed = watching.join_next().await.and_then(Result::ok).flatten();
+            record.busy = self.board.is_busy();
             record.next = Some(self.next().await);
         } else {
             record.next = Some(self.next().await);
