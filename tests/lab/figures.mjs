@@ -48,6 +48,8 @@ export function moved(place) {
 }
 
 const PANEL = { width: 270, height: 170 };
+/** A share of fewer runs is no curve; the tables have them. */
+const ENOUGH = 10;
 
 /** A panel with a logarithmic x axis of milliseconds and a y axis from 0 to 100 %. */
 function panel(x, title, ticks, lines, unit) {
@@ -71,7 +73,7 @@ function panel(x, title, ticks, lines, unit) {
 export function clocks(places) {
   const ticks = [0.5, 1, 2, 5, 10, 20, 50, 100, 200];
   const lines = (experiment, role) => places.map((place) => ({
-    name: place.name, points: curve(place, experiment, ({ firstFrame }) => firstFrame, role).map(([interval, share]) => [interval, share]),
+    name: place.name, points: curve(place, experiment, ({ firstFrame }) => firstFrame, role).filter(([, , , { count }]) => count >= ENOUGH).map(([interval, share]) => [interval, share]),
   })).filter(({ points }) => points.length);
   return sheet(1110, 310, 'Fixed times in the place of events', [
     panel(50, 'start, the device offers: sessions that work', ticks, lines('start-by-the-clock', 'offerer'), 'ms after each of twelve steps'),
@@ -81,7 +83,8 @@ export function clocks(places) {
 }
 
 /** How soon the camera is observed closed. */
-export function releases(places) {
+export function releases(every) {
+  const places = every.filter((place) => all(place, 'stopped-anywhere').count >= ENOUGH);
   const distribution = (found) => {
     const times = found.records.map(({ closed }) => closed).filter((time) => time !== null).sort((a, b) => a - b);
     return times.map((time, at) => [time, (at + 1) / found.count]);

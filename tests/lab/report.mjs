@@ -15,6 +15,8 @@ const here = (name) => fileURLToPath(new URL(`../../${writes ? 'docs' : 'target/
 
 const found = places(await Promise.all(process.argv.slice(2).map(read)));
 if (!found.length) throw new Error('report.mjs RECORDS...: no records');
+// What is held against the records is one table: that of the first file.
+for (const one of found) one.graph = found[0].graph;
 await mkdir(here(''), { recursive: true });
 
 const QUESTIONS = {
