@@ -16,6 +16,8 @@ export const UNDOS = ['disable-tracks', 'destroy-source', 'await-capture-stopped
 export const stepsOf = (place, role = 'offerer') => place.graph[role].map(({ step }) => step);
 
 const cell = (found) => found?.words ?? '';
+/** Whether a change breaks something wherever it was tried. */
+const breaks = (places, ...change) => places.some((place) => tally(place, ...change)?.works === false);
 
 /** Where the records were made, and how many there are. */
 export function runs(places) {
@@ -29,25 +31,32 @@ export function runs(places) {
 
 /** What happens when one is left out. */
 export function necessary(places) {
-  const lines = header('left out', 'device offers or viewer does', ...places.map(({ name }) => name));
+  const lines = header('left out', 'necessary', 'device offers or viewer does', ...places.map(({ name }) => name));
+  const isNecessary = (...change) => (breaks(places, ...change) ? '**yes**' : 'no');
   for (const role of ['offerer', 'answerer']) {
     for (const step of stepsOf(places[0], role)) {
-      lines.push(row(`\`${step}\``, role === 'offerer' ? 'device' : 'viewer', ...places.map((place) => cell(tally(place, 'step-left-out', step, role)))));
+      const sometimes = breaks(places, 'one-sided', `${step} left out`, role) ? 'where the viewer cannot call first' : undefined;
+      lines.push(row(`\`${step}\``, sometimes ?? isNecessary('step-left-out', step, role), role === 'offerer' ? 'device' : 'viewer',
+        ...places.map((place) => cell(tally(place, 'step-left-out', step, role)))));
     }
   }
-  for (const undo of UNDOS) lines.push(row(`\`${undo}\``, 'end', ...places.map((place) => cell(tally(place, 'undo-left-out', undo)))));
+  for (const undo of UNDOS) lines.push(row(`\`${undo}\``, isNecessary('undo-left-out', undo), 'end', ...places.map((place) => cell(tally(place, 'undo-left-out', undo)))));
   return lines.join('\n');
 }
 
 /** Each pair of neighbours the other way round. */
 export function neighbours(places) {
-  const lines = header('the other way round', ...places.map(({ name }) => name));
+  const lines = header('the other way round', 'order matters', ...places.map(({ name }) => name));
+  const matters = (experiment, name, next, to) => {
+    if (breaks(places, experiment, `${name} ${to}`)) return '**yes**';
+    return breaks(places, 'one-sided', `${next} before ${name}`) ? 'where the viewer cannot call first' : 'no';
+  };
   const pairs = (names, experiment) => names.slice(0, -1).forEach((name, at) => {
-    lines.push(row(`\`${names[at + 1]}\`, \`${name}\``, ...places.map((place) => cell(tally(place, experiment, `${name} ${at + 2}`)))));
+    lines.push(row(`\`${names[at + 1]}\`, \`${name}\``, matters(experiment, name, names[at + 1], at + 2), ...places.map((place) => cell(tally(place, experiment, `${name} ${at + 2}`)))));
   });
   pairs(stepsOf(places[0]), 'step-moved');
   pairs(UNDOS, 'undo-moved');
-  lines.push(row('the whole end backwards', ...places.map((place) => cell(tally(place, 'end-backwards', '')))));
+  lines.push(row('the whole end backwards', breaks(places, 'end-backwards', '') ? '**yes**' : 'no', ...places.map((place) => cell(tally(place, 'end-backwards', '')))));
   return lines.join('\n');
 }
 
@@ -89,13 +98,15 @@ export function disagreements(places) {
 
 /** One event that is not waited for. */
 export function hurried(places) {
-  const lines = header('not waited for', 'device offers or viewer does', ...places.map(({ name }) => name));
+  const wait = (...change) => (breaks(places, ...change) ? '**the event**' : 'nothing');
+  const lines = header('not waited for', 'to be waited for', 'device offers or viewer does', ...places.map(({ name }) => name));
   for (const role of ['offerer', 'answerer']) {
     for (const step of stepsOf(places[0], role)) {
-      lines.push(row(`\`${step}\``, role === 'offerer' ? 'device' : 'viewer', ...places.map((place) => cell(tally(place, 'step-not-awaited', step, role)))));
+      lines.push(row(`\`${step}\``, wait('step-not-awaited', step, role), role === 'offerer' ? 'device' : 'viewer',
+        ...places.map((place) => cell(tally(place, 'step-not-awaited', step, role)))));
     }
   }
-  for (const undo of UNDOS) lines.push(row(`\`${undo}\``, 'end', ...places.map((place) => cell(tally(place, 'undo-not-awaited', undo)))));
+  for (const undo of UNDOS) lines.push(row(`\`${undo}\``, wait('undo-not-awaited', undo), 'end', ...places.map((place) => cell(tally(place, 'undo-not-awaited', undo)))));
   return lines.join('\n');
 }
 
