@@ -128,6 +128,18 @@ mod tests {
         Pads { inlet, source, _sink: sink, arrived }
     }
 
+    /// Pads behind which a packet stays until it is released; and when one is there.
+    fn holding() -> (Pads, mpsc::Receiver<()>, mpsc::SyncSender<()>) {
+        let (within, is_within) = mpsc::sync_channel(0);
+        let (release, released) = mpsc::sync_channel(0);
+        let released = Mutex::new(released);
+        let pads = pads(move || {
+            within.send(()).unwrap();
+            released.lock().unwrap().recv().unwrap();
+        });
+        (pads, is_within, release)
+    }
+
     impl Pads {
         fn push(&self) {
             self.source.push(gst::Buffer::from_slice([0x80, 201])).unwrap();
@@ -151,13 +163,7 @@ mod tests {
 
     #[test]
     fn what_was_let_in_is_waited_for() {
-        let (within, is_within) = mpsc::sync_channel(0);
-        let (release, released) = mpsc::sync_channel::<()>(0);
-        let released = Mutex::new(released);
-        let pads = pads(move || {
-            within.send(()).unwrap();
-            released.lock().unwrap().recv().unwrap();
-        });
+        let (pads, is_within, release) = holding();
         thread::scope(|threads| {
             threads.spawn(|| pads.push());
             is_within.recv().unwrap();
@@ -173,13 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_held_back_is_not_waited_for_without_end() {
-        let (within, is_within) = mpsc::sync_channel(0);
-        let (release, released) = mpsc::sync_channel::<()>(0);
-        let released = Mutex::new(released);
-        let pads = pads(move || {
-            within.send(()).unwrap();
-            released.lock().unwrap().recv().unwrap();
-        });
+        let (pads, is_within, release) = holding();
         thread::scope(|threads| {
             threads.spawn(|| pads.push());
             is_within.recv().unwrap();
