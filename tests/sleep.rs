@@ -40,6 +40,8 @@ struct Logind {
     preparing: bool,
     /// So many calls fail first.
     failing: AtomicUsize,
+    /// Says that it was asked for its properties, and does not answer.
+    asked: Option<mpsc::UnboundedSender<()>>,
 }
 
 #[zbus::interface(name = "org.freedesktop.login1.Manager")]
@@ -62,7 +64,11 @@ impl Logind {
     }
 
     #[zbus(property)]
-    fn preparing_for_sleep(&self) -> bool {
+    async fn preparing_for_sleep(&self) -> bool {
+        if let Some(asked) = &self.asked {
+            asked.send(()).unwrap();
+            std::future::pending::<()>().await;
+        }
         self.preparing
     }
 
@@ -77,7 +83,7 @@ impl Logind {
 struct Device {
     service: Service,
     logind: zbus::Connection,
-    locks: mpsc::UnboundedReceiver<std::io::PipeReader>,
+    locks: Locks,
     bus: Bus,
 }
 
@@ -115,16 +121,17 @@ impl Device {
     }
 }
 
-async fn logind(
-    bus: &Bus,
-    preparing: bool,
-    failing: usize,
-) -> (zbus::Connection, mpsc::UnboundedReceiver<std::io::PipeReader>) {
-    let (sender, locks) = mpsc::unbounded_channel();
-    let logind = bus.connect().name("org.freedesktop.login1");
-    let logind =
-        logind.serve_at(PATH, Logind { locks: sender, preparing, failing: failing.into() });
-    (logind.build().await.unwrap(), locks)
+type Locks = mpsc::UnboundedReceiver<std::io::PipeReader>;
+
+async fn logind(bus: &Bus, preparing: bool, failing: usize) -> (zbus::Connection, Locks) {
+    let (locks, taken) = mpsc::unbounded_channel();
+    let failing = failing.into();
+    (serve(bus, Logind { locks, preparing, failing, asked: None }).await, taken)
+}
+
+async fn serve(bus: &Bus, logind: Logind) -> zbus::Connection {
+    let service = bus.connect().name("org.freedesktop.login1").serve_at(PATH, logind);
+    service.build().await.unwrap()
 }
 
 /// Waits until nobody has the lock; how the service then stands is what it was given back for.
@@ -232,6 +239,27 @@ async fn a_logind_that_fails_is_asked_again() {
     device.logind.close().await.unwrap();
     given_back(lock).await;
     (device.logind, device.locks) = logind(&device.bus, false, 2).await;
+    let lock = device.lock().await;
+    assert_eq!(device.offer().await.status, StatusCode::CREATED);
+    device.announce(true).await;
+    given_back(lock).await;
+    assert_eq!(device.service.status().await.cameras[0].state, CameraState::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logind_that_dies_while_it_is_asked_is_heard_when_it_is_back() {
+    let bus = Bus::start();
+    let (locks, _taken) = mpsc::unbounded_channel();
+    let (asked, mut question) = mpsc::unbounded_channel();
+    let dying = Logind { locks, preparing: false, failing: 0.into(), asked: Some(asked) };
+    let dying = serve(&bus, dying).await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shutterd"));
+    command.env(bus::VARIABLE, &bus.address);
+    let service = Service::start_by(command, DEMO);
+    tokio::time::timeout(PATIENCE, question.recv()).await.expect("nothing is asked").unwrap();
+    dying.close().await.unwrap();
+    let (logind, locks) = logind(&bus, false, 0).await;
+    let mut device = Device { service, logind, locks, bus };
     let lock = device.lock().await;
     assert_eq!(device.offer().await.status, StatusCode::CREATED);
     device.announce(true).await;

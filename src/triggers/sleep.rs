@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until};
+use zbus::proxy::CacheProperties;
 use zbus::{Connection, connection};
 
 use crate::lifecycle::StopReason;
@@ -52,7 +53,8 @@ pub(super) async fn follow(registry: Registry) {
 /// boot of a busy device logind may wait for polkit longer than anybody waits for logind.
 async fn ask(registry: &Registry) -> zbus::Result<Infallible> {
     let bus = connection::Builder::system().method_timeout(CALL_DEADLINE).build().await?;
-    let logind = LogindProxy::new(&bus).await?;
+    // A cache of properties that could not be filled once answers with that error for ever.
+    let logind = LogindProxy::builder(&bus).cache_properties(CacheProperties::No).build().await?;
     let mut owners = logind.inner().receive_owner_changed().await?;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -64,12 +66,11 @@ async fn ask(registry: &Registry) -> zbus::Result<Infallible> {
         registry.allow(NAME);
         let due = Instant::now() + pause;
         tokio::select! {
-            Some(_) = owners.next() => {}
+            Some(_) = owners.next() => pause = FIRST_PAUSE,
             // One that is not there is not asked again and again.
-            () = sleep_until(due), if !is_absent(&error) => {}
+            () = sleep_until(due), if !is_absent(&error) => pause = LONGEST_PAUSE.min(2 * pause),
             () = bus.closed() => return Err(error),
         }
-        pause = LONGEST_PAUSE.min(2 * pause);
     }
 }
 
