@@ -119,6 +119,15 @@ bench-scale: packages-test tests/browser/node_modules/.package-lock.json  ## The
 	cargo build --release $(BENCH)
 	node bench/scale.mjs
 
+.PHONY: bench-settings
+bench-settings: packages-test tests/browser/node_modules/.package-lock.json  ## What single settings gain, and what a pacer would: QUICK=1 in brief, README=1 into docs/figures.md
+	cargo build --release
+	cargo build --release $(BENCH)
+	cargo build --release $(LINK)
+	$(CC) -shared -fPIC -O2 -Wall -Wextra -Werror -o target/bench/left_unset.so bench/left_unset.c $$(pkg-config --cflags --libs gobject-2.0)
+	node bench/settings.mjs
+	$(OWN_NETWORK) node bench/pacing.mjs
+
 # docs/order.md comes from these. A round tries each change once; ONLY names experiments (tests/lab/experiments.rs).
 LAB := SHUTTERD_LOG=error LAB_ROUNDS=$(or $(ROUNDS),1) LAB_ONLY='$(ONLY)' LAB_SEED=$(or $(SEED),1) LAB_MINUTES=$(or $(MINUTES),60)
 

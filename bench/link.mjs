@@ -10,9 +10,9 @@ import { flowing, summary, taken } from './link-figures.mjs';
 import { plot } from './link-plot.mjs';
 import { table } from './link-report.mjs';
 import { openPath } from './path.mjs';
+import { recorded, steady } from './recording.mjs';
 import { putIntoReadme } from '../tests/readme.mjs';
 import { ENCODER, PICTURE, openCamera } from './sides.mjs';
-import { client, close, end, watch } from './viewing.mjs';
 import { setTimeout as pass } from 'node:timers/promises';
 
 const TARGET = fileURLToPath(new URL('../target/bench/', import.meta.url));
@@ -21,7 +21,6 @@ const PATTERN = 'zone-plate kx2=5 ky2=5 kt=2';
 /** The peer's congestion control, as it comes. */
 const CONGESTION = 'gcc';
 const SEED = 1;
-const CLEAR = 'rate=none delay=0ms loss=0% queue=300ms';
 
 const row = (name, settings) => ({ name, settings });
 const LOSSES = [1, 5, 10].map((loss) => row(`${loss} % lost`, `rate=10M delay=20ms loss=${loss}%`));
@@ -33,34 +32,6 @@ const DROP = { wide: 'rate=4M delay=20ms', narrow: 'rate=500k delay=20ms' };
 const FULL = { paths: [...LOSSES, ...RATES, ...DELAYS], settle: 5, seconds: 15, before: 10, narrow: 20, after: 20 };
 const QUICK = { paths: [LOSSES[1], RATES[2], DELAYS[2]], settle: 3, seconds: 6, before: 6, narrow: 10, after: 10 };
 const size = process.env.QUICK ? QUICK : FULL;
-
-/** What a viewer records of `side` while `change` is done to the path. */
-async function recorded(side, browser, path, change) {
-  await path.change(CLEAR);
-  await side.warm();
-  const page = await client(browser, side);
-  await watch(page, side);
-  await page.evaluate((options) => window.record(options), { width: PICTURE.width, every: 100 });
-  const moments = await change();
-  const record = await page.evaluate(() => window.recorded());
-  await path.change(CLEAR);
-  await end(page);
-  await close(page);
-  return { moments, ...record };
-}
-
-/** The path as it is for so long, as the viewer has it. */
-async function steady(side, browser, path, settings) {
-  const record = await recorded(side, browser, path, async () => {
-    await path.change(settings);
-    // The measure is the time that passes; there is no event to wait for.
-    await pass(size.settle * 1000);
-    const from = await path.change('');
-    await pass(size.seconds * 1000);
-    return [from, await path.change('')];
-  });
-  return summary(record, ...record.moments);
-}
 
 /** Wide, narrow, and wide again. */
 async function drop(side, browser, path) {
@@ -112,7 +83,7 @@ async function inTurn(turn, what, act) {
 
 try {
   for (const [turn, { name, settings }] of size.paths.entries()) {
-    run.paths.push({ name, settings, ...await inTurn(turn, name, (side) => steady(side, browser, path, settings)) });
+    run.paths.push({ name, settings, ...await inTurn(turn, name, (side) => steady(side, browser, path, settings, size)) });
   }
   Object.assign(run.drop, await inTurn(size.paths.length, 'a drop and back', (side) => drop(side, browser, path)));
 } finally {

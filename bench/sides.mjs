@@ -59,7 +59,7 @@ export class Ours {
   endpoint = `/whep/${CAMERA}`;
   #warmed = new Set();
 
-  static async start(camera, { prewarm = true, host = LOOPBACK, viewers = 64 } = {}) {
+  static async start(camera, { prewarm = true, host = LOOPBACK, viewers = 64, settings = process.env.CAMERA ?? '', encoder = ENCODER, env = {} } = {}) {
     const side = new Ours();
     const { directory, socket } = camera;
     const quoted = (text) => JSON.stringify(text);
@@ -71,7 +71,7 @@ needs = ["h264parse", "shmsrc", "x264enc"]
 promise = { profile-level-id = "42e01f" }
 launch = """
 ${source(socket)}
-! x264enc name=encoder ${ENCODER}
+! x264enc name=encoder ${encoder}
 ! video/x-h264,profile=constrained-baseline
 ! h264parse
 """
@@ -96,11 +96,11 @@ height = ${height}
 framerate = ${framerate}
 bitrate = ${bitrate}
 max-viewers = ${viewers}
-${process.env.CAMERA ?? ''}
+${settings}
 `);
     // That a spare is warm is said at this level, and nothing else in a session's way.
-    const env = { SHUTTERD_LOG: 'info,shutterd::worker::spares=debug' };
-    side.program = new Program(`${RELEASE}shutterd`, ['--config', file], env);
+    const said = { SHUTTERD_LOG: 'info,shutterd::worker::spares=debug' };
+    side.program = new Program(`${RELEASE}shutterd`, ['--config', file], { ...said, ...env });
     side.program.child.stderr.on('data', (data) => side.#read(String(data)));
     side.prewarm = prewarm;
     const address = () => side.program.log.match(/http:\/\/[^\s"']+:\d+/)?.[0];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One direction of the path, without a clock: packets are lost at random, wait in a bounded queue
-//! for the link, take their time over it, and are then under way for the delay.
+//! One direction of the path, without a clock: packets are let out by the sender's pacer, if it has
+//! one, lost at random, wait in a bounded queue for the link, take their time over it, and are then
+//! under way for the delay.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub struct Counts {
 pub struct Direction {
     settings: Settings,
     chance: fastrand::Rng,
+    /// What waits for the pacer, with the moment at which it lets it out.
+    paced: VecDeque<(Instant, Packet)>,
+    /// When the pacer may let out the next.
+    pacer_free: Instant,
     /// What waits for the link, with the moment of its arrival.
     waiting: VecDeque<(Instant, Packet)>,
     waiting_bytes: u64,
@@ -48,6 +53,8 @@ impl Direction {
         Self {
             settings,
             chance: fastrand::Rng::with_seed(seed),
+            paced: VecDeque::new(),
+            pacer_free: now,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             free: now,
@@ -71,6 +78,14 @@ impl Direction {
     pub fn arrive(&mut self, packet: Packet, now: Instant) {
         self.advance(now);
         self.counts.arrived += 1;
+        let out = if self.settings.pace.is_some() { self.pacer_free.max(now) } else { now };
+        self.pacer_free = out + takes(self.settings.pace, packet.len() as u64);
+        self.paced.push_back((out, packet));
+        self.advance(now);
+    }
+
+    /// A packet comes to the link.
+    fn enter(&mut self, packet: Packet, now: Instant) {
         // Drawn for each packet, so that the same ones are lost whatever the queue does.
         if self.chance.f64() < self.settings.loss {
             self.counts.lost += 1;
@@ -79,7 +94,6 @@ impl Direction {
         } else {
             self.waiting_bytes += packet.len() as u64;
             self.waiting.push_back((now, packet));
-            self.advance(now);
         }
     }
 
@@ -95,14 +109,25 @@ impl Direction {
 
     /// When something happens next, if nothing arrives.
     pub fn next(&self) -> Option<Instant> {
+        let out = self.paced.front().map(|(out, _)| *out);
         let sent = self.waiting.front().map(|(arrived, packet)| self.sent(*arrived, packet));
         let there = self.under_way.front().map(|(due, _)| *due);
-        sent.into_iter().chain(there).min()
+        out.into_iter().chain(sent).chain(there).min()
+    }
+
+    /// All that happens by `now`, in its order.
+    fn advance(&mut self, now: Instant) {
+        while self.paced.front().is_some_and(|(out, _)| *out <= now) {
+            let Some((out, packet)) = self.paced.pop_front() else { break };
+            self.send(out);
+            self.enter(packet, out);
+        }
+        self.send(now);
     }
 
     /// Puts on its way what the link has sent by `now`. By the link's own time: whoever looks late
     /// makes it no slower.
-    fn advance(&mut self, now: Instant) {
+    fn send(&mut self, now: Instant) {
         while let Some((arrived, packet)) = self.waiting.front() {
             let sent = self.sent(*arrived, packet);
             if sent > now {
@@ -123,11 +148,12 @@ impl Direction {
 
     /// How long the link takes to send so many bytes.
     fn takes(&self, bytes: u64) -> Duration {
-        match self.settings.rate {
-            Some(rate) => Duration::from_secs_f64((bytes * 8) as f64 / rate as f64),
-            None => Duration::ZERO,
-        }
+        takes(self.settings.rate, bytes)
     }
+}
+
+fn takes(rate: Option<u64>, bytes: u64) -> Duration {
+    rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64((bytes * 8) as f64 / rate as f64))
 }
 
 #[cfg(test)]
@@ -171,6 +197,15 @@ mod tests {
         assert_eq!(direction.counts().dropped, 7);
         direction.arrive(packet(), now + Duration::from_millis(31));
         assert_eq!(departures(&mut direction, now), [41]);
+    }
+
+    #[test]
+    fn a_paced_burst_finds_room_in_the_queue() {
+        let (mut direction, now) = direction("rate=2M queue=10ms pace=1M");
+        (0..4).for_each(|_| direction.arrive(packet(), now));
+        // Let out each 10 ms, and 5 ms on the link.
+        assert_eq!(departures(&mut direction, now), [5, 15, 25, 35]);
+        assert_eq!(direction.counts().dropped, 0);
     }
 
     #[test]

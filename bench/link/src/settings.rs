@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a direction is like, as text: `rate=500k delay=20ms loss=5% queue=200ms`.
+//! What a direction is like, as text: `rate=500k delay=20ms loss=5% queue=200ms pace=2M`.
 
 use std::time::Duration;
 
@@ -14,11 +14,15 @@ pub struct Settings {
     pub loss: f64,
     /// What may wait, in time at the present rate; what comes beyond is dropped.
     pub queue: Duration,
+    /// Bits per second at which the sender lets its packets out, as one with a pacer would; what waits
+    /// there is dropped by nobody. `None` for a sender that has no pacer.
+    pub pace: Option<u64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rate: None, delay: Duration::ZERO, loss: 0.0, queue: Duration::from_millis(200) }
+        let queue = Duration::from_millis(200);
+        Self { rate: None, delay: Duration::ZERO, loss: 0.0, queue, pace: None }
     }
 }
 
@@ -37,8 +41,8 @@ impl Settings {
     fn set(&mut self, setting: &str) -> Option<()> {
         let (name, value) = setting.split_once('=')?;
         match name {
-            "rate" if value == "none" => self.rate = None,
-            "rate" => self.rate = Some(bits(value).filter(|rate| *rate > 0)?),
+            "rate" => self.rate = limit(value)?,
+            "pace" => self.pace = limit(value)?,
             "delay" => self.delay = time(value)?,
             "queue" => self.queue = time(value)?,
             "loss" => {
@@ -51,7 +55,14 @@ impl Settings {
     }
 }
 
-const GRAMMAR: &str = "not one of rate=BITS[k|M], rate=none, delay=TIME, loss=PERCENT%, queue=TIME, TIME being Nms or Ns";
+const GRAMMAR: &str = "not one of rate=BITS[k|M], rate=none, delay=TIME, loss=PERCENT%, queue=TIME, pace=BITS[k|M], pace=none, TIME being Nms or Ns";
+
+fn limit(text: &str) -> Option<Option<u64>> {
+    if text == "none" {
+        return Some(None);
+    }
+    bits(text).filter(|rate| *rate > 0).map(Some)
+}
 
 fn bits(text: &str) -> Option<u64> {
     let (number, unit) = match (text.strip_suffix('k'), text.strip_suffix('M')) {
@@ -82,12 +93,14 @@ mod tests {
                 rate: Some(500_000),
                 delay: Duration::from_millis(20),
                 loss: 0.025,
-                queue: Duration::from_millis(200)
+                queue: Duration::from_millis(200),
+                pace: None
             }
         );
+        assert_eq!(one.with("pace=2M").unwrap().pace, Some(2_000_000));
         assert_eq!(one.with("rate=4M queue=1s").unwrap().delay, one.delay);
         assert_eq!(one.with("rate=none").unwrap().rate, None);
-        for wrong in ["rate=0", "rate", "rate=4G", "loss=5", "loss=101%", "delay=3", "colour=red"] {
+        for wrong in ["rate=0", "pace=0", "rate", "rate=4G", "loss=5", "loss=101%", "delay=3", "colour=red"] {
             assert!(one.with(wrong).unwrap_err().contains(wrong), "{wrong}");
         }
     }
