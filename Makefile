@@ -131,10 +131,14 @@ bench-settings: packages-test tests/browser/node_modules/.package-lock.json  ## 
 # docs/order.md comes from these. A round tries each change once; ONLY names experiments (tests/lab/experiments.rs).
 LAB := SHUTTERD_LOG=error LAB_ROUNDS=$(or $(ROUNDS),1) LAB_ONLY='$(ONLY)' LAB_SEED=$(or $(SEED),1) LAB_MINUTES=$(or $(MINUTES),60)
 
-.PHONY: lab lab-device lab-report
+.PHONY: lab lab-newer lab-device lab-report
 lab: packages-test  ## Sessions in a changed order, on the demo board: ROUNDS=, ONLY=, SEED=, MINUTES=; adds to target/lab
 	mkdir -p target/lab
 	$(LAB) LAB_RECORDS=$(CURDIR)/target/lab/demo.jsonl cargo test --test lab
+
+lab-newer: packages-test  ## The same with the GStreamer of the emulated device, on this machine's own processor
+	mkdir -p target/lab
+	$(LAB) LAB_RECORDS=$(CURDIR)/target/lab/newer.jsonl cargo --config 'target."cfg(unix)".runner = "tests/lab/newer.sh"' test --test lab
 
 lab-device: image  ## The same on the emulated device, with a kernel's camera, and with a kernel's encoder
 	mkdir -p target/lab
@@ -175,7 +179,7 @@ lint: packages-lint packages-test target/tools/bin/cargo-deny lint-advisories li
 	cargo fmt --check --manifest-path bench/link/Cargo.toml
 	cargo clippy $(LINK) --all-targets -- -D warnings
 	target/tools/bin/cargo-deny --log-level error check bans licenses sources
-	shellcheck packages.sh .ci/run bench/link/*.sh tests/*.sh tests/network/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,appliance,init,initrd-init,service}
+	shellcheck packages.sh .ci/run bench/link/*.sh tests/*.sh tests/lab/*.sh tests/network/*.sh tests/qemu/*.sh tests/qemu/guest/{agent,appliance,init,initrd-init,service}
 	node tests/browser/lint.mjs
 
 # Their database is a repository of its own, in no package registry: where it cannot be had, that is said.

@@ -134,15 +134,16 @@ function reaches(nodes, from, to) {
   return after.includes(to) || after.some((needed) => reaches(nodes, needed, to));
 }
 
+const whole = (place) => (tally(place, 'as-written', '')?.records ?? []).filter((record) => record.firstFrame !== null);
+export const hasTimes = (place) => whole(place).length > 0;
+
 /** How long each step of the written order takes, one after the other: medians. */
 export function timeline(place) {
   const wide = 360;
-  const half = (x, title, experiment, part, role) => {
-    const { records } = tally(place, experiment, '', role);
-    const whole = records.filter((record) => record.firstFrame !== null);
-    const names = whole[0][part].map(({ name }) => name);
-    const took = names.map((_, at) => quantile(whole.map((record) => record[part][at].took), 0.5));
-    const last = part === 'start' ? quantile(whole.map((record) => record.firstFrame - record.start.reduce((sum, { took: one }) => sum + one, 0)), 0.5) : 0;
+  const half = (x, title, records, part) => {
+    const names = records[0][part].map(({ name }) => name);
+    const took = names.map((_, at) => quantile(records.map((record) => record[part][at].took), 0.5));
+    const last = part === 'start' ? quantile(records.map((record) => record.firstFrame - record.start.reduce((sum, { took: one }) => sum + one, 0)), 0.5) : 0;
     const sum = took.reduce((all, one) => all + one, last);
     const parts = [text(0, -14, `${title}: ${Math.round(sum)} ms`, { kind: 'title' })];
     let at = 0;
@@ -157,7 +158,7 @@ export function timeline(place) {
     return group(x, 44, parts);
   };
   return sheet(1240, 330, 'How long each step takes', [
-    half(200, 'start, the device offers', 'as-written', 'start', 'offerer'),
-    half(820, 'end', 'as-written', 'end', 'offerer'),
+    half(200, 'start, the device offers', whole(place), 'start'),
+    half(820, 'end', whole(place), 'end'),
   ]);
 }

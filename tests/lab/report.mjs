@@ -45,9 +45,11 @@ const drawings = {
 };
 // Each place has its own heat map and its own times.
 for (const [at, place] of found.entries()) {
-  const suffix = at ? `-${place.place.board}` : '';
+  const { board, gstreamer } = place.place;
+  const isAnother = found.findIndex((one) => one.place.board === board) < at;
+  const suffix = at ? `-${board}${isAnother ? `-${gstreamer.match(/\d+\.\d+/)[0]}` : ''}` : '';
   if (place.records.some(({ experiment }) => experiment.endsWith('-moved'))) drawings[`order-moved${suffix}.svg`] = figures.moved(place);
-  drawings[`order-timeline${suffix}.svg`] = figures.timeline(place);
+  if (figures.hasTimes(place)) drawings[`order-timeline${suffix}.svg`] = figures.timeline(place);
 }
 
 for (const [name, drawing] of Object.entries(drawings)) await writeFile(here(name), drawing);
