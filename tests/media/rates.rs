@@ -49,7 +49,7 @@ async fn rate(link: &mut LinkEnd, units: usize) -> usize {
     bits * SECOND / units
 }
 
-async fn follows(codec: Codec, encoder: &str) {
+pub(crate) async fn follows(codec: Codec, encoder: &str) {
     let mut camera = running(codec, encoder).await;
     let mut link = attach(&mut camera, A).await;
     let whole = rate(&mut link, 2 * SECOND).await;

@@ -139,7 +139,7 @@ async fn what_is_no_command_ends_the_worker() {
 async fn answerer(session: SessionId) -> PeerWorker {
     let mut peer = PeerWorker::peer();
     peer.call(P::CreatePeer { session, role: Role::Answerer, ice_servers: Vec::new() }).await;
-    let promise = Some(Promise { profile_level_id: Some("42e01f".into()) });
+    let promise = Some(Promise { profile_level_id: Some("42e01f".into()), level_id: None });
     let video = video(Codec::H264, 96, None, promise);
     peer.call(P::AddTracks { session, video }).await;
     peer
