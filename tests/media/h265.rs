@@ -10,7 +10,7 @@ use crate::peer::{
     a_viewer_that_lost_pictures_gets_a_keyframe, the_camera_opens_after_connected,
     the_device_answers, the_device_offers,
 };
-use crate::rates::follows;
+use crate::rates::{follows, steps};
 
 #[tokio::test]
 async fn the_device_answers_with_h265() {
@@ -41,6 +41,11 @@ async fn an_h265_viewer_that_lost_pictures_gets_a_keyframe() {
 async fn h265_follows_the_only_path() {
     let encoder = "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=120";
     follows(Codec::H265, encoder).await;
+}
+
+#[tokio::test]
+async fn h265_pictures_become_rarer_and_smaller_on_a_narrow_path_and_whole_again() {
+    steps(Codec::H265, "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=120").await;
 }
 
 /// A worker that is told to send what the viewer does not take says so.
