@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use shutterd::pipeline::encoders::{ENCODERS, Encoder, Fixed, Setting, Unit, encoder};
 use shutterd::pipeline::tokens::{Token, tokens};
 use shutterd::pipeline::{Board, Values};
+use shutterd::wire::Codec;
 
 /// What a text sets of its element `encoder`, and in the caps behind it.
 type Set = Vec<(String, String)>;
@@ -58,12 +59,13 @@ fn value(set: &Set, setting: Setting) -> Option<&str> {
 }
 
 /// What the table says against a text.
-fn wrong(launch: &str) -> Vec<String> {
+fn wrong(launch: &str, codec: Codec) -> Vec<String> {
     let (factory, set) = settings(launch);
     let Some(Encoder { rate, written: Some(written), .. }) = encoder(&factory) else {
         return vec![format!("the table does not have all of {factory}")];
     };
-    let fixed: Vec<Fixed> = written.profile.iter().chain(written.latency).copied().collect();
+    let profile = written.profile.iter().filter(|(of, _)| *of == codec).map(|(_, fixed)| fixed);
+    let fixed: Vec<Fixed> = profile.chain(written.latency).copied().collect();
     let own = fixed.iter().map(|fixed| fixed.setting).chain([rate.0]);
     let own: Vec<String> =
         own.chain(written.period.iter().chain(written.others).copied()).map(key).collect();
@@ -88,7 +90,7 @@ fn wrong(launch: &str) -> Vec<String> {
 }
 
 /// Each board file, and the text of each of its codecs.
-fn texts() -> Vec<(String, String)> {
+fn texts() -> Vec<(String, Codec, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines");
     let device = Some(PathBuf::from("/dev/video0"));
     let values = Values { device, width: 1280, height: 720, framerate: 30, bitrate: 1_900_000 };
@@ -99,7 +101,7 @@ fn texts() -> Vec<(String, String)> {
         let board = board.unwrap_or_else(|report| panic!("{report}"));
         for codec in board.codecs() {
             let launch = board.launch(codec, &values).unwrap();
-            texts.push((format!("{} {codec}", board.name()), launch));
+            texts.push((format!("{} {codec}", board.name()), codec, launch));
         }
     }
     texts
@@ -109,18 +111,18 @@ fn texts() -> Vec<(String, String)> {
 fn every_board_file_tells_its_encoder_what_the_table_says() {
     let texts = texts();
     assert!(texts.len() > 12, "{texts:?}");
-    for (board, launch) in &texts {
-        assert_eq!(wrong(launch), Vec::<String>::new(), "{board}");
+    for (board, codec, launch) in &texts {
+        assert_eq!(wrong(launch, *codec), Vec::<String>::new(), "{board}");
     }
-    let used: Vec<String> = texts.iter().map(|(_, launch)| settings(launch).0).collect();
+    let used: Vec<String> = texts.iter().map(|(_, _, launch)| settings(launch).0).collect();
     for row in ENCODERS.iter().filter(|row| row.written.is_some()) {
         assert!(used.iter().any(|used| used == row.factory), "no board has {}", row.factory);
     }
 }
 
-/// The controls of the drivers behind v4l2h264enc, of those that board files may set: as the kernel's
+/// The controls of the drivers behind v4l2h264enc and v4l2h265enc, of those that board files may set: as the kernel's
 /// sources, which the files name, have them.
-const DRIVERS: [(&str, &[&str]); 4] = [
+const DRIVERS: [(&str, &[&str]); 6] = [
     (
         "mediatek-genio h264",
         &[
@@ -146,6 +148,17 @@ const DRIVERS: [(&str, &[&str]); 4] = [
         ],
     ),
     (
+        "qualcomm-qcs6490 h265",
+        &[
+            "frame_level_rate_control_enable",
+            "sequence_header_mode",
+            "video_b_frames",
+            "video_bitrate",
+            "video_bitrate_mode",
+            "video_gop_size",
+        ],
+    ),
+    (
         "raspberry-pi-cm4 h264",
         &["h264_i_frame_period", "repeat_sequence_header", "video_bitrate", "video_bitrate_mode"],
     ),
@@ -160,12 +173,23 @@ const DRIVERS: [(&str, &[&str]); 4] = [
             "video_gop_size",
         ],
     ),
+    (
+        "ti-am62a h265",
+        &[
+            "frame_level_rate_control_enable",
+            "hevc_refresh_period",
+            "prepend_sps_and_pps_to_idr",
+            "video_bitrate",
+            "video_bitrate_mode",
+            "video_gop_size",
+        ],
+    ),
 ];
 
 /// An element with a driver of the kernel behind it warns only of a control that is not there.
 #[test]
 fn every_control_is_one_of_the_boards_driver() {
-    for (board, launch) in texts() {
+    for (board, _, launch) in texts() {
         let (_, set) = settings(&launch);
         let names = set.iter().filter_map(|(name, _)| name.strip_prefix("control "));
         let mut controls = names.map(|name| name.trim_matches('`')).peekable();
@@ -177,6 +201,12 @@ fn every_control_is_one_of_the_boards_driver() {
             assert!(driver.contains(&control), "{board}: no control `{control}`");
         }
     }
+}
+
+fn finds(text: &str, codec: Codec, expected: &str) {
+    let launch = format!("a ! {} ! parse", text.replacen(' ', " name=encoder ", 1));
+    let wrong = wrong(&launch, codec);
+    assert!(wrong.iter().any(|wrong| wrong.contains(expected)), "{text}: {wrong:?}");
 }
 
 #[test]
@@ -195,8 +225,22 @@ fn every_mistake_of_a_text_is_found() {
         ("omxh264enc target-bitrate=1900000", "the table does not have all of omxh264enc"),
         ("identity bitrate=1900000", "the table does not have all of identity"),
     ] {
-        let wrong = wrong(&format!("a ! {} ! h264parse", text.replacen(' ', " name=encoder ", 1)));
-        assert!(wrong.iter().any(|wrong| wrong.contains(expected)), "{text}: {wrong:?}");
+        finds(text, Codec::H264, expected);
+    }
+    for (text, expected) in [
+        ("mpph265enc gop=120 level=120 bps=1900000", "`level` is not its"),
+        ("nvv4l2h265enc idrinterval=9 num-B-Frames=0 bitrate=1900000", "`num-B-Frames` is not its"),
+        ("nvv4l2h265enc idrinterval=9 profile=Main10 bitrate=1900000", "`profile` is none of"),
+        ("vpuenc_hevc gop-size=9 profile=9 bitrate=1900", "`profile` is none of [\"0\"]"),
+        ("v4l2h265enc extra-controls=\"c,video_bitrate=1900000\"", "caps `profile` is none of"),
+        ("vah265enc bitrate=1900 ! video/x-h265,profile=main-10", "caps `profile` is none of"),
+        (
+            "qtic2venc b-frames=0 ! video/x-h265,profile=baseline",
+            "caps `profile` is none of [\"main\"]",
+        ),
+        ("x265enc bitrate=1900", "the table does not have all of x265enc"),
+    ] {
+        finds(text, Codec::H265, expected);
     }
 }
 

@@ -39,6 +39,7 @@ width = 640
 height = 360
 bitrate = 800_000
 max-viewers = 2
+codecs = ["vp8", "h264"]
 [sleep]
 cameras = "ignore"
 [[switch]]
@@ -108,6 +109,8 @@ fn every_key_arrives() {
     assert_eq!(head.board.codecs(), [Codec::H264, Codec::Vp8]);
     let test = config.camera("test").unwrap();
     assert_eq!((test.bitrate, test.max_viewers), (800_000, 2));
+    assert_eq!(test.codecs, [Codec::Vp8, Codec::H264]);
+    assert_eq!(head.codecs, head.board.codecs(), "all that its board has");
     assert!(!config.closes_for_sleep);
     let [cover, worn, privacy] = config.switches.as_slice() else { panic!("three switches") };
     assert_eq!(
@@ -243,6 +246,16 @@ fn contradictions_are_found() {
              led = \"x\"\n[[camera]]\nname = \"b\"\nboard = \"v4l2-software\"\n\
              device = \"/dev/video1\"\nled = \"x\"\n",
             ":10: camera.led: `x` is taken by the camera of shutterd.toml:5",
+        ),
+        (
+            &with_camera("codecs = [\"h265\"]\n"),
+            ":4: camera.codecs: board `demo` has no pipeline for h265; write some of h264, vp8, each once",
+        ),
+        (&with_camera("codecs = []\n"), ":4: camera.codecs: is empty"),
+        (&with_camera("codecs = [\"vp8\", \"vp8\"]\n"), ":4: camera.codecs: has vp8 twice"),
+        (
+            &with_camera("codecs = [\"av1\"]\n"),
+            ":4: camera.codecs: `av1` is none of h264, h265, vp8",
         ),
         (&with_camera("[session]\nmax-duration = \"1ms\"\n"), "too short"),
         (&with_camera("[deadlines]\nclose-camera = \"1100ms\"\n"), ":5: deadlines.close-camera"),

@@ -11,6 +11,7 @@ use shutterd::device::Verdict;
 use shutterd::lifecycle::steps::{Place, STEPS, UNASKED_SILENCE, UNDOS, VIEWER_SILENCE};
 use shutterd::lifecycle::{FaultCode, Undo};
 use shutterd::pipeline::encoders::{ENCODERS, Fixed, Keyframe, Unit};
+use shutterd::wire::Codec;
 
 #[path = "contract/failure_modes.rs"]
 mod failure_modes;
@@ -134,13 +135,19 @@ fn the_boards_have_the_table_of_their_encoders() {
         };
         let period: Vec<String> = written.period.iter().map(ToString::to_string).collect();
         let latency: Vec<String> = written.latency.iter().map(fixed).collect();
+        let several = written.profile.len() > 1;
+        let of_codec = |(codec, of_it): &(Codec, Fixed)| match several {
+            true => format!("{codec}: {}", fixed(of_it)),
+            false => fixed(of_it),
+        };
+        let profile: Vec<String> = written.profile.iter().map(of_codec).collect();
         writeln!(
             text,
             "| `{}` | {}, {unit} | {keyframe} | {} | {} | {} |",
             row.factory,
             row.rate.0,
             period.join(" or "),
-            written.profile.as_ref().map(fixed).unwrap_or_default(),
+            profile.join("; "),
             latency.join("; ")
         )
         .unwrap();

@@ -14,6 +14,8 @@ mod call;
 mod camera;
 #[path = "media/decoder.rs"]
 mod decoder;
+#[path = "media/h265.rs"]
+mod h265;
 #[path = "media/hangup.rs"]
 mod hangup;
 #[path = "media/leftovers.rs"]

@@ -100,6 +100,7 @@ impl<'a> Cameras<'a> {
             _ if board.as_ref().is_some_and(|board| !promises(board)) => CameraOpens::BeforeOffer,
             _ => CameraOpens::default(),
         };
+        let codecs = board.as_ref().map(|board| codecs(board, table, report)).unwrap_or_default();
         if let Some(board) = &board {
             board_fits(board, table, &led, camera_opens, report);
         }
@@ -108,6 +109,7 @@ impl<'a> Cameras<'a> {
             device,
             led,
             board: board?,
+            codecs,
             width,
             height,
             framerate,
@@ -183,6 +185,27 @@ fn board_fits(
         let instead = "write `promise = { profile-level-id = \"42e01f\" }` into the board file";
         report.add(table.place_of("camera-opens"), "camera.camera-opens", wrong, instead);
     }
+}
+
+/// What is written, if the board has it; else all that the board has.
+fn codecs(board: &Board, table: &Table, report: &mut Report) -> Vec<Codec> {
+    let all = board.codecs();
+    let Some(Value::Texts(written)) = table.get("codecs").map(|entry| &entry.value) else {
+        return all;
+    };
+    let written: Vec<Codec> = written.iter().filter_map(|name| Codec::named(name)).collect();
+    let names = all.iter().map(|codec| codec.name()).collect::<Vec<_>>().join(", ");
+    let strange = written.iter().find(|codec| !all.contains(codec));
+    let twice = written.iter().enumerate().find(|(at, codec)| written[..*at].contains(codec));
+    let wrong = match (strange, twice) {
+        (Some(codec), _) => format!("board `{}` has no pipeline for {codec}", board.name()),
+        (None, Some((_, codec))) => format!("has {codec} twice"),
+        (None, None) if written.is_empty() => "is empty".to_owned(),
+        (None, None) => return written,
+    };
+    let instead = format!("write some of {names}, each once, or leave it out");
+    report.add(table.place_of("codecs"), "camera.codecs", wrong, instead);
+    all
 }
 
 /// Whether a description can be written without waiting for the camera.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::schema::{Key, Kind, Schema, Section};
 use super::switches::InputCode;
 use crate::lifecycle::steps::{STEPS, UNDOS};
+use crate::wire::Codec;
 
 /// Sections whose keys can also be given by a variable:
 /// `SHUTTERD_<SECTION>_<KEY>`, in capitals, with `_` for `-`; a list is written with commas.
@@ -67,6 +68,8 @@ pub fn schema() -> Schema {
                 doc: "write frames per second, 1 to 240" },
             Key { name: "bitrate", kind: Kind::Number(50_000, 100_000_000), example: "2000000",
                 doc: "write bits per second, 50000 to 100000000, or leave it out: it follows the size" },
+            Key { name: "codecs", kind: Kind::Texts(codec), example: "[\"h264\"]",
+                doc: "write which codecs of its board it may have, the preferred one first, or leave it out: all" },
             Key { name: "max-viewers", kind: Kind::Number(1, 64), example: "8",
                 doc: "write how many may watch at once, 1 to 64" },
             Key { name: "camera-opens", kind: Kind::Choice(&["before-offer", "beside-negotiation", "after-connected"]), example: "\"beside-negotiation\"",
@@ -128,6 +131,14 @@ fn deadlines() -> Vec<Key> {
                 .map(|row| key(row.name, "write how long the teardown step may take, 10ms to 1m")),
         )
         .collect()
+}
+
+fn codec(text: &str) -> Result<(), String> {
+    // As board files and logs have it, and in no other case.
+    match Codec::ALL.iter().any(|codec| codec.name() == text) {
+        true => Ok(()),
+        false => Err(format!("`{text}` is none of {}", Codec::ALL.map(Codec::name).join(", "))),
+    }
 }
 
 fn name(text: &str) -> Result<(), String> {

@@ -11,6 +11,7 @@ use super::switches::Switch;
 use crate::lifecycle::steps::{STEPS, UNDOS};
 use crate::lifecycle::{CameraOpens, Step, Undo};
 use crate::pipeline::{Board, Values};
+use crate::wire::Codec;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,11 +50,10 @@ impl Config {
 
     /// The element factories that the cameras' pipelines name, sorted, each once.
     pub fn elements(&self) -> Vec<String> {
-        let boards = self.cameras.iter().map(|camera| &camera.board);
-        let of = |board: &'_ Board| -> Vec<String> {
-            board.codecs().into_iter().flat_map(|codec| board.elements(codec)).collect()
+        let of = |camera: &'_ Camera| -> Vec<String> {
+            camera.codecs.iter().flat_map(|codec| camera.board.elements(*codec)).collect()
         };
-        boards.flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
+        self.cameras.iter().flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
@@ -104,6 +104,8 @@ pub struct Camera {
     pub led: Led,
     /// The pipelines of its board.
     pub board: Board,
+    /// The codecs that it may have, of its board's, the preferred one first. At least one.
+    pub codecs: Vec<Codec>,
     /// Pixels; even, 16 to 8192.
     pub width: u32,
     /// Pixels; even, 16 to 8192.

@@ -108,7 +108,7 @@ impl Camera {
             "  picture",
             format!("{width}x{height}, {framerate} frames/s, {bitrate} bits/s"),
         )?;
-        let codecs: Vec<&str> = self.board.codecs().iter().map(|codec| codec.name()).collect();
+        let codecs: Vec<&str> = self.codecs.iter().map(|codec| codec.name()).collect();
         line(out, "  codecs", codecs.join(", "))?;
         line(out, "  viewers", format!("at most {}", self.max_viewers))?;
         let opens = match self.camera_opens {

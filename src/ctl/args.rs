@@ -153,6 +153,7 @@ pub(super) struct Picture {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum CodecName {
     H264,
+    H265,
     Vp8,
 }
 
@@ -160,6 +161,7 @@ impl From<CodecName> for Codec {
     fn from(name: CodecName) -> Self {
         match name {
             CodecName::H264 => Codec::H264,
+            CodecName::H265 => Codec::H265,
             CodecName::Vp8 => Codec::Vp8,
         }
     }

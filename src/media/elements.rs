@@ -39,10 +39,14 @@ pub(crate) fn package(factory: &str) -> Option<&'static str> {
     Some(match factory {
         "appsrc" | "appsink" | "videotestsrc" | "videoconvert" | "videoscale" | "videorate"
         | "opusenc" => "gstreamer1.0-plugins-base",
-        "v4l2src" | "v4l2h264enc" | "v4l2jpegdec" | "jpegdec" | "vp8enc" | "rtph264pay"
-        | "rtpvp8pay" | "rtpbin" | "rtpopuspay" => "gstreamer1.0-plugins-good",
-        "webrtcbin" | "dtlssrtpenc" | "srtpenc" | "sctpenc" | "h264parse" | "openh264enc"
-        | "vah264enc" | "vapostproc" => "gstreamer1.0-plugins-bad",
+        "v4l2src" | "v4l2h264enc" | "v4l2h265enc" | "v4l2jpegdec" | "jpegdec" | "vp8enc"
+        | "rtph264pay" | "rtph265pay" | "rtpvp8pay" | "rtpbin" | "rtpopuspay" => {
+            "gstreamer1.0-plugins-good"
+        }
+        "webrtcbin" | "dtlssrtpenc" | "srtpenc" | "sctpenc" | "h264parse" | "h265parse"
+        | "openh264enc" | "vah264enc" | "vah265enc" | "vapostproc" | "x265enc" => {
+            "gstreamer1.0-plugins-bad"
+        }
         "x264enc" => "gstreamer1.0-plugins-ugly",
         "nicesrc" | "nicesink" => "gstreamer1.0-nice",
         "libcamerasrc" => "gstreamer1.0-libcamera",

@@ -7,12 +7,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use gst::prelude::*;
+use shutterd::wire::Codec;
 use shutterd::wire::inventory::{Capture, Encoder, Inventory, Origin};
 
 use super::{EX_UNAVAILABLE, elements, log_to_stderr};
 
-/// What encoders are to make: what the service knows, and what it may come to know.
-const ENCODED: [&str; 3] = ["video/x-h264", "video/x-h265", "video/x-vp8"];
 /// Sizes and formats that are named at most.
 const SHOWN: usize = 12;
 /// The classes whose properties every element has.
@@ -147,12 +146,13 @@ fn some(mut words: Vec<String>) -> String {
 }
 
 fn encoders() -> Vec<Encoder> {
+    let encoded = Codec::ALL.map(Codec::media_type);
     let makes = |factory: &gst::ElementFactory| {
         factory
             .static_pad_templates()
             .iter()
             .filter(|template| template.direction() == gst::PadDirection::Src)
-            .any(|template| template.caps().iter().any(|s| ENCODED.contains(&s.name().as_str())))
+            .any(|template| template.caps().iter().any(|s| encoded.contains(&s.name().as_str())))
     };
     let kind = gst::ElementFactoryType::VIDEO_ENCODER;
     let mut encoders: Vec<_> = gst::ElementFactory::factories_with_type(kind, gst::Rank::NONE)

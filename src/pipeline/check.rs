@@ -15,6 +15,7 @@ use crate::wire::{Codec, Promise};
 const NAMED: [&str; 2] = ["camera", "encoder"];
 
 const PROFILE: &str = "profile-level-id";
+const LEVEL: &str = "level-id";
 
 #[rustfmt::skip]
 fn schema() -> Schema {
@@ -34,6 +35,11 @@ fn schema() -> Schema {
         section("video.h264.promise", &[
             Key { name: PROFILE, kind: Kind::Text(profile_level_id), example: "\"42e01f\"",
                 doc: "write profile and level of the stream, six hex digits in lower case" },
+        ]),
+        section("video.h265", &[launch]),
+        section("video.h265.promise", &[
+            Key { name: LEVEL, kind: Kind::Number(30, 186), example: "93",
+                doc: "write the level of the stream, times thirty: 93 for 3.1" },
         ]),
         section("video.vp8", &[launch]),
     ]}
@@ -126,7 +132,11 @@ fn promise(table: &Table) -> Promise {
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,
     };
-    Promise { profile_level_id }
+    let level_id = match table.get(LEVEL).map(|entry| &entry.value) {
+        Some(Value::Number(level)) => u8::try_from(*level).ok(),
+        _ => None,
+    };
+    Promise { profile_level_id, level_id }
 }
 
 /// The checks of one text.

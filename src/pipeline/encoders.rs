@@ -7,6 +7,8 @@ use std::fmt;
 use Setting::{Caps, Control, Property};
 use Unit::{Bits, Kilobits};
 
+use crate::wire::Codec::{self, H264, H265};
+
 /// Where a setting is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
@@ -52,8 +54,9 @@ pub struct Fixed {
 pub struct Written {
     /// The most pictures from one keyframe to the next, by one of these.
     pub period: &'static [Setting],
-    /// What every browser plays. VP8 has nothing to choose.
-    pub profile: Option<Fixed>,
+    /// What every browser plays that has the codec: baseline of H.264, main of H.265. VP8 has
+    /// nothing to choose, and some encoders of H.265 make nothing else.
+    pub profile: &'static [(Codec, Fixed)],
     /// So that no picture waits for another.
     pub latency: &'static [Fixed],
     /// What else board files set.
@@ -96,16 +99,27 @@ const fn default(setting: Setting, values: &'static [&'static str]) -> Fixed {
 /// Constrained baseline is baseline without what no encoder here uses.
 const BASELINE: &[&str] = &["constrained-baseline", "baseline"];
 
+const MAIN: &[&str] = &["main"];
+
 /// Every encoder that is known. Where the names of a board's come from is in its file.
 pub const ENCODERS: &[Encoder] = &[
     Encoder {
         written: Some(Written {
             period: &[Property("gop")],
-            profile: Some(fixed(Property("profile"), &["baseline"])),
+            profile: &[(H264, fixed(Property("profile"), &["baseline"]))],
             latency: &[],
             others: &[Property("header-mode"), Property("level"), Property("rc-mode")],
         }),
         ..known("mpph264enc", (Property("bps"), Bits))
+    },
+    Encoder {
+        written: Some(Written {
+            period: &[Property("gop")],
+            profile: &[],
+            latency: &[],
+            others: &[Property("header-mode"), Property("rc-mode")],
+        }),
+        ..known("mpph265enc", (Property("bps"), Bits))
     },
     known("msdkh264enc", (Property("bitrate"), Kilobits)),
     known("nvh264enc", (Property("bitrate"), Kilobits)),
@@ -113,7 +127,7 @@ pub const ENCODERS: &[Encoder] = &[
         keyframe: Keyframe::Action("force-IDR"),
         written: Some(Written {
             period: &[Property("idrinterval")],
-            profile: Some(default(Property("profile"), &["Baseline"])),
+            profile: &[(H264, default(Property("profile"), &["Baseline"]))],
             latency: &[default(Property("num-B-Frames"), &["0"])],
             others: &[
                 Property("control-rate"),
@@ -123,22 +137,39 @@ pub const ENCODERS: &[Encoder] = &[
         }),
         ..known("nvv4l2h264enc", (Property("bitrate"), Bits))
     },
+    Encoder {
+        keyframe: Keyframe::Action("force-IDR"),
+        written: Some(Written {
+            period: &[Property("idrinterval")],
+            profile: &[(H265, default(Property("profile"), &["Main"]))],
+            latency: &[],
+            others: &[
+                Property("control-rate"),
+                Property("iframeinterval"),
+                Property("insert-sps-pps"),
+            ],
+        }),
+        ..known("nvv4l2h265enc", (Property("bitrate"), Bits))
+    },
     known("omxh264enc", (Property("target-bitrate"), Bits)),
     Encoder { software: true, ..known("openh264enc", (Property("bitrate"), Bits)) },
     known("qsvh264enc", (Property("bitrate"), Kilobits)),
     Encoder {
         written: Some(Written {
             period: &[Property("idr-interval")],
-            profile: Some(fixed(Caps("profile"), BASELINE)),
+            profile: &[
+                (H264, fixed(Caps("profile"), BASELINE)),
+                (H265, fixed(Caps("profile"), MAIN)),
+            ],
             latency: &[fixed(Property("b-frames"), &["0"])],
-            others: &[Property("control-rate"), Caps("level")],
+            others: &[Property("control-rate"), Caps("level"), Caps("tier")],
         }),
         ..known("qtic2venc", (Property("target-bitrate"), Bits))
     },
     Encoder {
         written: Some(Written {
             period: &[Control("video_gop_size"), Control("h264_i_frame_period")],
-            profile: Some(fixed(Caps("profile"), BASELINE)),
+            profile: &[(H264, fixed(Caps("profile"), BASELINE))],
             latency: &[default(Control("video_b_frames"), &["0"])],
             others: &[
                 Control("frame_level_rate_control_enable"),
@@ -151,12 +182,27 @@ pub const ENCODERS: &[Encoder] = &[
         }),
         ..known("v4l2h264enc", (Control("video_bitrate"), Bits))
     },
+    Encoder {
+        written: Some(Written {
+            period: &[Control("video_gop_size")],
+            profile: &[(H265, fixed(Caps("profile"), MAIN))],
+            latency: &[default(Control("video_b_frames"), &["0"])],
+            others: &[
+                Control("frame_level_rate_control_enable"),
+                Control("prepend_sps_and_pps_to_idr"),
+                Control("sequence_header_mode"),
+                Control("video_bitrate_mode"),
+                Caps("level"),
+            ],
+        }),
+        ..known("v4l2h265enc", (Control("video_bitrate"), Bits))
+    },
     known("v4l2vp8enc", (Control("video_bitrate"), Bits)),
     known("vaapih264enc", (Property("bitrate"), Kilobits)),
     Encoder {
         written: Some(Written {
             period: &[Property("key-int-max")],
-            profile: Some(fixed(Caps("profile"), BASELINE)),
+            profile: &[(H264, fixed(Caps("profile"), BASELINE))],
             latency: &[default(Property("b-frames"), &["0"])],
             others: &[Property("rate-control"), Property("ref-frames")],
         }),
@@ -164,10 +210,20 @@ pub const ENCODERS: &[Encoder] = &[
     },
     known("vah264lpenc", (Property("bitrate"), Kilobits)),
     Encoder {
+        written: Some(Written {
+            period: &[Property("key-int-max")],
+            profile: &[(H265, fixed(Caps("profile"), MAIN))],
+            latency: &[default(Property("b-frames"), &["0"])],
+            others: &[Property("rate-control"), Property("ref-frames")],
+        }),
+        ..known("vah265enc", (Property("bitrate"), Kilobits))
+    },
+    known("vah265lpenc", (Property("bitrate"), Kilobits)),
+    Encoder {
         software: true,
         written: Some(Written {
             period: &[Property("keyframe-max-dist")],
-            profile: None,
+            profile: &[],
             latency: &[
                 default(Property("lag-in-frames"), &["0"]),
                 fixed(Property("deadline"), &["1"]),
@@ -184,17 +240,26 @@ pub const ENCODERS: &[Encoder] = &[
     Encoder {
         written: Some(Written {
             period: &[Property("gop-size")],
-            profile: Some(fixed(Property("profile"), &["9"])),
+            profile: &[(H264, fixed(Property("profile"), &["9"]))],
             latency: &[],
             others: &[Property("level")],
         }),
         ..known("vpuenc_h264", (Property("bitrate"), Kilobits))
     },
     Encoder {
+        written: Some(Written {
+            period: &[Property("gop-size")],
+            profile: &[(H265, fixed(Property("profile"), &["0"]))],
+            latency: &[],
+            others: &[Property("level")],
+        }),
+        ..known("vpuenc_hevc", (Property("bitrate"), Kilobits))
+    },
+    Encoder {
         software: true,
         written: Some(Written {
             period: &[Property("key-int-max")],
-            profile: Some(fixed(Caps("profile"), BASELINE)),
+            profile: &[(H264, fixed(Caps("profile"), BASELINE))],
             latency: &[
                 fixed(Property("tune"), &["zerolatency"]),
                 fixed(Property("bframes"), &["0"]),
@@ -203,6 +268,7 @@ pub const ENCODERS: &[Encoder] = &[
         }),
         ..known("x264enc", (Property("bitrate"), Kilobits))
     },
+    Encoder { software: true, ..known("x265enc", (Property("bitrate"), Kilobits)) },
 ];
 
 impl fmt::Display for Setting {

@@ -64,7 +64,7 @@ fn what_cannot_be_filled_in_is_a_fault() {
 fn the_built_in_boards_are_good() {
     for (name, text) in BUILT_IN {
         let board = Board::parse(text, &format!("{name}.toml")).unwrap();
-        assert_eq!(board.codecs(), Codec::ALL, "{name}");
+        assert_eq!(board.codecs(), Codec::OF_EVERY_BROWSER, "{name}");
         assert_eq!(board.has_device(), *name != "demo");
         let promise = board.promise(Codec::H264).unwrap();
         assert_eq!(promise.profile_level_id.as_deref(), Some("42e01f"), "{name}");
@@ -88,6 +88,19 @@ fn the_board_with_an_encoder_of_the_kernel_is_good() {
     assert!(launch.contains(",video_bitrate=1900000\"\n"), "{launch}");
 }
 
+/// One element may make several codecs, by the caps behind it.
+#[test]
+fn a_board_has_each_codec_with_its_own_promise() {
+    let text = include_str!("../../pipelines/qualcomm-codec2.toml");
+    let board = Board::parse(text, "qualcomm-codec2.toml").unwrap();
+    assert_eq!(board.codecs(), [Codec::H264, Codec::H265]);
+    let promise = board.promise(Codec::H265).unwrap();
+    assert_eq!((promise.level_id, promise.profile_level_id.as_deref()), (Some(93), None));
+    assert_eq!(board.promise(Codec::H264).unwrap().level_id, None);
+    assert_eq!(board.elements(Codec::H265), ["h265parse", "qtic2venc", "v4l2src"]);
+    assert_eq!(board.elements(Codec::H264), ["h264parse", "qtic2venc", "v4l2src"]);
+}
+
 #[test]
 fn every_mistake_has_its_line() {
     for (from, to, expected) in [
@@ -98,8 +111,8 @@ fn every_mistake_has_its_line() {
         ),
         (
             "[video.h264]",
-            "[video.h265]",
-            "video.h265: unknown key; the nearest known key is `h264`",
+            "[video.h266]",
+            "video.h266: unknown key; the nearest known key is `h265`",
         ),
         ("launch =", "lunch =", "video.h264.lunch: unknown key; the nearest known key is `launch`"),
         (
@@ -136,6 +149,16 @@ fn every_mistake_has_its_line() {
             "[video.h264]",
             "[video.h264.promise]\nprofile-level-id = \"42\"\n[video.h264]",
             "is not six hex digits",
+        ),
+        (
+            "[video.h264]",
+            "[video.h265.promise]\nlevel-id = 200\n[video.h264]",
+            "video.h265.promise.level-id: 200 is not within 30 to 186",
+        ),
+        (
+            "[video.h264]",
+            "[video.h265.promise]\nlevel-id = 93\n[video.h264]",
+            "video.h265.launch: is missing",
         ),
     ] {
         let text = GOOD.replacen(from, to, 1);

@@ -7,8 +7,9 @@ use sdp_types::Media;
 
 use super::Offer;
 use super::h264::{Profile, ProfileLevel};
+use super::h265::Format;
 use crate::lifecycle::{Fault, FaultCode};
-use crate::wire::Codec;
+use crate::wire::{Codec, Promise};
 
 /// One payload type of the viewer's video section, of a codec that we know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct OfferedCodec {
     pub packetization_mode: Option<u8>,
     /// H.264: whether the level of what the device sends may be above the viewer's.
     pub level_asymmetry_allowed: bool,
+    /// H.265: what it says of what it decodes.
+    pub(super) h265: Option<Format>,
 }
 
 /// The video section's codecs.
@@ -67,6 +70,7 @@ pub(super) fn video_of(media: &Media) -> Video {
                 .filter(|_| h264)
                 .and_then(|mode| mode.parse().ok()),
             level_asymmetry_allowed: h264 && parameter("level-asymmetry-allowed") == Some("1"),
+            h265: (codec == Codec::H265).then(|| Format::read(parameter)),
         });
     }
     video
@@ -82,24 +86,24 @@ fn of_payload<'a>(media: &'a Media, name: &'a str, payload: u8) -> Option<&'a st
 
 impl Offer {
     /// The payload type to send: of the first of `codecs` (in our order of preference) that the
-    /// viewer takes. `encoder_profile` is the `profile-level-id` that our H.264 encoder makes; when
-    /// it is not known, constrained baseline of any level.
+    /// viewer takes. `made` is what our encoders make, of H.264 and of H.265; where it is not known,
+    /// constrained baseline, or main, of any level.
     ///
     /// H.264 is taken in packetization mode 1, first of the encoder's own profile; a constrained
     /// baseline stream also as plain baseline, which contains it; and last where the viewer says
     /// nothing about H.264 at all, as simple receivers do that take anything. A level below the
-    /// encoder's rules a payload type out, unless the viewer allows asymmetry.
+    /// encoder's rules a payload type out, unless the viewer allows asymmetry. Of H.265 see
+    /// [`Format::takes`].
     ///
     /// # Errors
     /// `no-common-codec`, naming what was offered and what we have.
-    pub fn choose(
-        &self,
-        codecs: &[Codec],
-        encoder_profile: Option<&str>,
-    ) -> Result<OfferedCodec, Fault> {
-        let encoder = encoder_profile.and_then(ProfileLevel::parse);
+    pub fn choose(&self, codecs: &[Codec], made: &Promise) -> Result<OfferedCodec, Fault> {
+        let encoder = made.profile_level_id.as_deref().and_then(ProfileLevel::parse);
         let rank = |offered: &OfferedCodec| match offered.codec {
             Codec::H264 => offered.h264_rank(encoder),
+            Codec::H265 => {
+                offered.h265.is_some_and(|format| format.takes(made.level_id)).then_some(0)
+            }
             Codec::Vp8 => Some(0),
         };
         for codec in codecs {
@@ -116,6 +120,7 @@ impl Offer {
         let ours = |codec: &Codec| match (codec, encoder) {
             (Codec::H264, Some(encoder)) => format!("H264 {encoder} mode 1"),
             (Codec::H264, None) => "H264 constrained baseline mode 1".to_owned(),
+            (Codec::H265, _) => format!("H265 {}", Format::made(made.level_id)),
             (Codec::Vp8, _) => "VP8".to_owned(),
         };
         let ours: Vec<String> = codecs.iter().map(ours).collect();
@@ -157,6 +162,9 @@ impl fmt::Display for OfferedCodec {
         if self.codec == Codec::H264 {
             let id = self.profile_level_id.as_deref().unwrap_or("of no stated profile");
             write!(f, " {id} mode {}", self.packetization_mode.unwrap_or(0))?;
+        }
+        if let Some(format) = self.h265 {
+            write!(f, " {format}")?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod codec;
 mod description;
 mod fragment;
 mod h264;
+mod h265;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Answer, Fragment, MAX_LEN, Offer, parse_candidate};
 use crate::lifecycle::FaultCode;
-use crate::wire::{Codec, Extensions, PLAYOUT_DELAY};
+use crate::wire::{Codec, Extensions, PLAYOUT_DELAY, Promise};
 
 const HEAD: &str = "v=0\r\no=- 4962303333179871723 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
 const CREDENTIALS: &str = "a=ice-ufrag:zLrk\r\na=ice-pwd:vyBt2nQXb5tQ0PxSGWJ6nFRK\r\n\
@@ -36,6 +36,21 @@ fn chromium() -> String {
          a=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n\
          m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n{CREDENTIALS}\
          a=mid:2\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n"
+    )
+}
+
+/// [`chromium`] where the machine decodes H.265 up to `level_id`, the preferred codec.
+fn with_h265(level_id: u8) -> String {
+    let fmtp =
+        |profile| format!("level-id={level_id};profile-id={profile};tier-flag=0;tx-mode=SRST");
+    chromium().replacen("SAVPF 96", "SAVPF 49 51 96", 1).replacen(
+        "a=rtpmap:96",
+        &format!(
+            "a=rtpmap:51 H265/90000\r\na=fmtp:51 {}\r\na=rtpmap:49 H265/90000\r\na=fmtp:49 {}\r\na=rtpmap:96",
+            fmtp(2),
+            fmtp(1)
+        ),
+        1,
     )
 }
 
@@ -73,6 +88,11 @@ fn with_fmtp(fmtp: &str) -> Offer {
     Offer::parse(&text).unwrap()
 }
 
+/// What our encoders make, of H.264 alone.
+fn made(profile: Option<&str>) -> Promise {
+    Promise { profile_level_id: profile.map(str::to_owned), level_id: None }
+}
+
 fn code(text: &str) -> FaultCode {
     Offer::parse(text).unwrap_err().code
 }
@@ -86,13 +106,13 @@ fn chromium_gets_constrained_baseline_in_mode_1() {
     assert!(offer.has_data_channel());
     assert_eq!(offer.video_codecs().len(), 5);
     for encoder in [None, Some("42e01f"), Some("42c01e"), Some("42c028")] {
-        let chosen = offer.choose(&Codec::ALL, encoder).unwrap();
+        let chosen = offer.choose(&Codec::ALL, &made(encoder)).unwrap();
         assert_eq!((chosen.codec, chosen.payload), (Codec::H264, 108), "{encoder:?}");
     }
-    assert_eq!(offer.choose(&Codec::ALL, Some("42001f")).unwrap().payload, 102);
-    assert_eq!(offer.choose(&[Codec::Vp8, Codec::H264], None).unwrap().payload, 96);
+    assert_eq!(offer.choose(&Codec::ALL, &made(Some("42001f"))).unwrap().payload, 102);
+    assert_eq!(offer.choose(&[Codec::Vp8, Codec::H264], &made(None)).unwrap().payload, 96);
     // No High in the offer: the camera's second codec is taken.
-    assert_eq!(offer.choose(&Codec::ALL, Some("64001f")).unwrap().codec, Codec::Vp8);
+    assert_eq!(offer.choose(&Codec::ALL, &made(Some("64001f"))).unwrap().codec, Codec::Vp8);
     assert_eq!(offer.as_str(), chromium());
 }
 
@@ -124,19 +144,20 @@ fn firefox_with_audio_first_is_read_at_its_video() {
     assert_eq!(offer.mids(), ["aud", "vid"]);
     assert_eq!((offer.video_mline(), offer.ice_ufrag()), (1, Some("vidvid")));
     assert!(!offer.has_data_channel());
-    assert_eq!(offer.choose(&Codec::ALL, None).unwrap().payload, 126);
+    assert_eq!(offer.choose(&Codec::ALL, &made(None)).unwrap().payload, 126);
 }
 
 #[test]
 fn a_receiver_that_says_nothing_of_h264_takes_any() {
     let offer = Offer::parse(&gstreamer()).unwrap();
-    assert_eq!(offer.choose(&Codec::ALL, Some("42c01f")).unwrap().payload, 101);
+    assert_eq!(offer.choose(&Codec::ALL, &made(Some("42c01f"))).unwrap().payload, 101);
     assert_eq!(offer.mids(), ["video0"]);
 }
 
 #[test]
 fn modes_profiles_and_levels_decide() {
-    let takes = |fmtp: &str, encoder| with_fmtp(fmtp).choose(&[Codec::H264], encoder).is_ok();
+    let takes =
+        |fmtp: &str, encoder| with_fmtp(fmtp).choose(&[Codec::H264], &made(encoder)).is_ok();
     assert!(takes("packetization-mode=1; profile-level-id=42E01F", Some("42e01f")));
     assert!(takes("profile-level-id=42001f;packetization-mode=1", Some("42e01f")), "contains it");
     assert!(takes("packetization-mode=1", Some("42e01f")));
@@ -150,15 +171,41 @@ fn modes_profiles_and_levels_decide() {
     assert!(!takes("packetization-mode=1;profile-level-id=42e01f", Some("42001f")));
 }
 
+/// Chromium with a decoder for H.265, whose payload types are low ones; and without.
+#[test]
+fn h265_is_taken_from_who_offers_its_profile_at_its_level() {
+    let offer = Offer::parse(&with_h265(180)).unwrap();
+    let level = |level_id| Promise { level_id, ..Promise::default() };
+    for made in [level(None), level(Some(93)), level(Some(180))] {
+        let chosen = offer.choose(&[Codec::H265, Codec::H264], &made).unwrap();
+        assert_eq!((chosen.codec, chosen.payload), (Codec::H265, 49), "{made:?}");
+        assert_eq!((chosen.profile_level_id, chosen.packetization_mode), (None, None));
+    }
+    // The camera's order, not the viewer's.
+    assert_eq!(offer.choose(&Codec::ALL, &level(Some(93))).unwrap().codec, Codec::H264);
+    let higher = level(Some(183));
+    let codecs = [Codec::H265, Codec::Vp8];
+    assert_eq!(offer.choose(&codecs, &higher).unwrap().codec, Codec::Vp8);
+    let without = Offer::parse(&chromium()).unwrap();
+    assert_eq!(without.choose(&codecs, &level(Some(93))).unwrap().codec, Codec::Vp8);
+    let fault = without.choose(&[Codec::H265], &level(Some(93))).unwrap_err();
+    assert_eq!(fault.code, FaultCode::NoCommonCodec);
+    assert!(fault.detail.ends_with("; the camera has H265 main level 3.1"), "{fault}");
+    let fault = offer.choose(&[Codec::H265], &higher).unwrap_err();
+    let both = "H265 main level 6, H265 profile 2 level 6";
+    assert!(fault.detail.contains(both), "{fault}");
+}
+
 #[test]
 fn a_refusal_names_both_sides() {
     let offer = with_fmtp("packetization-mode=0;profile-level-id=42e01f");
-    let fault = offer.choose(&Codec::ALL, Some("42e01f")).unwrap_err();
+    let fault = offer.choose(&Codec::ALL, &made(Some("42e01f"))).unwrap_err();
     assert_eq!(fault.code, FaultCode::NoCommonCodec);
-    let detail = "the viewer offers H264 42e01f mode 0; the camera has H264 42e01f mode 1, VP8";
+    let detail = "the viewer offers H264 42e01f mode 0; \
+        the camera has H264 42e01f mode 1, H265 main, VP8";
     assert_eq!(fault.detail, detail);
     let text = format!("{HEAD}m=video 9 UDP/TLS/RTP/SAVPF 98 99\r\na=rtpmap:98 VP9/90000\r\n");
-    let fault = Offer::parse(&text).unwrap().choose(&[Codec::Vp8], None).unwrap_err();
+    let fault = Offer::parse(&text).unwrap().choose(&[Codec::Vp8], &made(None)).unwrap_err();
     assert_eq!(fault.detail, "the viewer offers VP9; the camera has VP8");
 }
 
@@ -287,7 +334,8 @@ fn candidates_are_checked() {
 
 /// A description with some of its bytes replaced, removed or doubled.
 fn broken() -> impl Strategy<Value = String> {
-    let texts = prop_oneof![Just(chromium()), Just(firefox()), Just(gstreamer())];
+    let texts =
+        prop_oneof![Just(chromium()), Just(with_h265(93)), Just(firefox()), Just(gstreamer())];
     (texts, prop::collection::vec((any::<prop::sample::Index>(), any::<char>(), 0..3), 0..6))
         .prop_map(|(text, edits)| {
             let mut chars: Vec<char> = text.chars().collect();
@@ -314,7 +362,7 @@ proptest! {
             match Offer::parse(&text) {
                 Ok(offer) => {
                     prop_assert!(!text.contains('\0'));
-                    match offer.choose(&Codec::ALL, Some("42e01f")) {
+                    match offer.choose(&Codec::ALL, &made(Some("42e01f"))) {
                         Ok(chosen) => prop_assert!(chosen.payload < 128),
                         Err(fault) => prop_assert_eq!(fault.code, FaultCode::NoCommonCodec),
                     }

@@ -14,18 +14,22 @@ const OFFERED_PAYLOAD: u8 = 96;
 const OFFERED_EXTENSIONS: Extensions = Extensions { transport_cc: Some(1), playout_delay: Some(2) };
 
 /// The codec of this session: what the camera encodes now, if the viewer takes it; otherwise the
-/// board's first that the viewer takes.
+/// camera's first that the viewer takes.
 ///
 /// # Errors
-/// `no-common-codec`; `codec-in-use` when the viewer takes another codec of the board's.
+/// `no-common-codec`; `codec-in-use` when the viewer takes another codec of the camera's.
 pub(super) fn choose(camera: &Camera, negotiation: &Negotiation) -> Result<VideoTrack, Fault> {
     let config = camera.config();
-    let board = config.board.codecs();
+    let ours = &config.codecs;
     let in_use = camera.codec_in_use();
-    let profile = config.board.promise(Codec::H264).and_then(|p| p.profile_level_id.as_deref());
+    let of_board = |codec| config.board.promise(codec).cloned().unwrap_or_default();
+    let made = Promise {
+        profile_level_id: of_board(Codec::H264).profile_level_id,
+        level_id: of_board(Codec::H265).level_id,
+    };
     let of = |codecs: &[Codec]| match negotiation {
         Negotiation::ViewerOffers(offer) => {
-            let chosen = offer.choose(codecs, profile)?;
+            let chosen = offer.choose(codecs, &made)?;
             let promise = promise(config, chosen.codec);
             Ok(VideoTrack {
                 codec: chosen.codec,
@@ -57,10 +61,10 @@ pub(super) fn choose(camera: &Camera, negotiation: &Negotiation) -> Result<Video
             }),
     };
     match in_use {
-        None => of(&board),
+        None => of(ours),
         Some(codec) => of(&[codec]).or_else(|fault| {
             // Would the viewer take another of ours? Then waiting helps, and it is told so.
-            of(&board)?;
+            of(ours)?;
             let detail =
                 format!("{} is encoding {codec} for others: {}", config.name, fault.detail);
             Err(Fault::new(FaultCode::CodecInUse, detail))

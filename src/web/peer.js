@@ -2,7 +2,7 @@
 // What both transports have in common: one RTCPeerConnection that receives one picture.
 
 /** The codecs that shutterd has, the preferred one first. */
-const CODECS = ['h264', 'vp8'];
+const CODECS = ['h264', 'h265', 'vp8'];
 
 /** Those of CODECS that this browser can receive. */
 export function receivableCodecs() {

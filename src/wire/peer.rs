@@ -166,6 +166,8 @@ pub const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/pl
 pub struct Promise {
     /// H.264 only: profile and level as six hex digits, `42e01f`.
     pub profile_level_id: Option<String>,
+    /// H.265 only: thirty times the level, 93 for 3.1 (RFC 7798). Profile and tier are main.
+    pub level_id: Option<u8>,
 }
 
 /// An ICE candidate of either side.

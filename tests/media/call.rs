@@ -10,7 +10,7 @@ use shutterd::wire::{
     ViewerStats,
 };
 
-use crate::viewer::{Sight, Viewer};
+use crate::viewer::{Sight, Viewer, payload};
 use crate::worker::{BITRATE, CameraWorker, LinkEnd, PeerWorker, open_camera};
 
 pub(crate) const S: SessionId = SessionId(0x5e55);
@@ -30,7 +30,7 @@ fn sdp(reply: Reply) -> String {
 
 pub(crate) fn track(codec: Codec, promise: Option<Promise>) -> P {
     let profile = (codec == Codec::H264).then_some("42e01f");
-    P::AddTracks { session: S, video: video(codec, 108, profile, promise) }
+    P::AddTracks { session: S, video: video(codec, payload(codec), profile, promise) }
 }
 
 /// A track whose packets are numbered for congestion control.

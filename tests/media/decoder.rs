@@ -24,6 +24,7 @@ pub(crate) fn receive(
     let chain = match name.as_str() {
         // With codec data, so that the parser knows the profile, which the decoder asks for, at once.
         "H264" => "rtph264depay ! video/x-h264,stream-format=avc ! h264parse ! openh264dec",
+        "H265" => "rtph265depay ! h265parse ! libde265dec",
         "VP8" => "rtpvp8depay ! vp8dec",
         _ => return,
     };
@@ -43,10 +44,12 @@ pub(crate) fn receive(
     });
     let seen = AtomicU64::new(0);
     depay.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        if seen.fetch_add(1, Ordering::Relaxed) == 0 {
-            let flags = info.buffer().unwrap().flags();
-            let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
-            let _ = to.send(Sight::FirstUnit { keyframe });
+        let flags = info.buffer().unwrap().flags();
+        let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
+        match seen.fetch_add(1, Ordering::Relaxed) {
+            0 => drop(to.send(Sight::FirstUnit { keyframe })),
+            unit if keyframe => drop(to.send(Sight::Keyframe { unit })),
+            _ => {}
         }
         gst::PadProbeReturn::Ok
     });

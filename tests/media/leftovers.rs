@@ -34,7 +34,7 @@ async fn a_worker_carries_several_sessions_and_ends_after_the_last() {
     assert_eq!(network_sockets(peer.pid()), 0, "after the warm-up");
     let sessions = [SessionId(1), SessionId(2)];
     for session in sessions {
-        let promise = Some(Promise { profile_level_id: None });
+        let promise = Some(Promise::default());
         let video = video(Codec::H264, 96, None, promise);
         let asked = Instant::now();
         peer.call(P::CreatePeer { session, role: Role::Offerer, ice_servers: Vec::new() }).await;
@@ -67,7 +67,7 @@ async fn sessions_leave_nothing_behind() {
     for n in 2..12 {
         let session = SessionId(n);
         peer.call(create(session)).await;
-        let promise = Some(Promise { profile_level_id: None });
+        let promise = Some(Promise::default());
         let video = video(Codec::H264, 96, None, promise);
         peer.call(P::AddTracks { session, video }).await;
         peer.call(P::CreateDataChannel { session }).await;

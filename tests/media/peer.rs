@@ -9,10 +9,10 @@ use shutterd::wire::socket::link_pair;
 use shutterd::wire::{CameraCommand, Codec, PeerCommand as P, PeerFact, Promise, Reply, SessionId};
 
 use crate::call::{Call, S, open, track};
-use crate::viewer::{Sight, Viewer};
+use crate::viewer::{Sight, Viewer, payload};
 use crate::worker::{CameraWorker, LinkEnd, PeerWorker, is_keyframe, open_camera};
 
-async fn the_device_answers(codec: Codec) {
+pub(crate) async fn the_device_answers(codec: Codec) {
     let mut call = Call::new(codec, Role::Answerer).await;
     // Audio first, as some pages offer it, both ways; and a data channel of the page.
     call.viewer.add_audio(Direction::Sendrecv);
@@ -25,11 +25,16 @@ async fn the_device_answers(codec: Codec) {
     let (audio, video) = answer.split_once("m=video").unwrap();
     assert!(audio.contains("m=audio") && audio.contains("a=inactive"), "{answer}");
     assert!(answer.contains("a=candidate:"), "{answer}");
-    for wanted in ["a=ssrc:", "a=sendonly", "nack pli", " 108"] {
+    let payload = payload(codec);
+    let (number, repair) = (format!(" {payload}"), format!("apt={payload}"));
+    let mut wanted = vec!["a=ssrc:", "a=sendonly", "nack pli", &number];
+    wanted.extend(match codec {
+        Codec::H264 => vec!["sprop-parameter-sets", &repair],
+        Codec::H265 => vec!["sprop-sps", &repair, "profile-id=1", "level-id=180", "tx-mode=SRST"],
+        Codec::Vp8 => vec![],
+    });
+    for wanted in wanted {
         assert!(video.contains(wanted), "{wanted}: {answer}");
-    }
-    if codec == Codec::H264 {
-        assert!(video.contains("sprop-parameter-sets") && video.contains("apt=108"), "{answer}");
     }
     call.connect().await;
     call.enable().await;
@@ -72,7 +77,7 @@ async fn the_device_answers_with_vp8() {
     the_device_answers(Codec::Vp8).await;
 }
 
-async fn the_device_offers(codec: Codec) {
+pub(crate) async fn the_device_offers(codec: Codec) {
     let mut call = Call::new(codec, Role::Offerer).await;
     call.create_stream().await;
     call.peer.call(track(codec, None)).await;
@@ -99,12 +104,13 @@ async fn the_device_offers_vp8() {
 
 /// `camera-opens = "after-connected"`: the description is written from a promise, and the stream
 /// that comes later flows with its ssrc and payload type, without any new negotiation.
-async fn the_camera_opens_after_connected(codec: Codec, role: Role) {
+pub(crate) async fn the_camera_opens_after_connected(codec: Codec, role: Role) {
     let mut peer = PeerWorker::peer();
     peer.call(P::CreatePeer { session: S, role, ice_servers: Vec::new() }).await;
     // The offer has no `m=application`: the channel is made all the same, and never opens.
     let profile_level_id = (codec == Codec::H264).then(|| "42e01f".into());
-    peer.call(track(codec, Some(Promise { profile_level_id }))).await;
+    let level_id = (codec == Codec::H265).then_some(90);
+    peer.call(track(codec, Some(Promise { profile_level_id, level_id }))).await;
     peer.call(P::CreateDataChannel { session: S }).await;
     let mut call = Call { camera: CameraWorker::camera(), peer, viewer: Viewer::new() };
     let description = match role {
@@ -115,9 +121,14 @@ async fn the_camera_opens_after_connected(codec: Codec, role: Role) {
         Role::Offerer => call.offer_to_the_viewer().await,
     };
     assert!(description.contains("a=ssrc:"), "{description}");
-    if codec == Codec::H264 {
-        assert!(description.contains("profile-level-id=42e01f"), "{description}");
-    }
+    let said = match (codec, role) {
+        (Codec::H264, _) => "profile-level-id=42e01f",
+        // What the viewer says is repeated; an offer says what was promised.
+        (Codec::H265, Role::Answerer) => "level-id=180",
+        (Codec::H265, Role::Offerer) => "level-id=90",
+        (Codec::Vp8, _) => "VP8/90000",
+    };
+    assert!(description.contains(said), "{said}: {description}");
     call.connect().await;
     let early = call.peer.try_call(P::EnableTracks { session: S }).await.unwrap_err();
     assert_eq!(early.code, FaultCode::MessageInvalid);
@@ -156,6 +167,24 @@ async fn tracks_are_enabled_again_after_they_were_disabled() {
     call.end(true).await;
 }
 
+pub(crate) async fn a_viewer_that_lost_pictures_gets_a_keyframe(codec: Codec) {
+    let mut call = Call::connected(codec).await;
+    call.enable().await;
+    let (camera, ours) = link_pair().unwrap();
+    let attach = CameraCommand::Attach { session: SessionId(2) };
+    call.camera.call_with(attach, camera).await.unwrap();
+    let mut link = LinkEnd::new(ours);
+    while !is_keyframe(&link.next().await.unwrap().0) {}
+    call.viewer.ask_for_keyframe();
+    let mut units = 0;
+    while !is_keyframe(&link.next().await.unwrap().0) {
+        units += 1;
+    }
+    // The encoder's own would come after 60.
+    assert!(units < 45, "{units} units before the keyframe");
+    call.end(true).await;
+}
+
 // Failure modes: G9.
 #[tokio::test]
 async fn teardown_overtakes_what_waits_for_the_viewer() {
@@ -184,22 +213,8 @@ async fn the_stream_may_come_after_the_track() {
 }
 
 #[tokio::test]
-async fn a_viewer_that_lost_pictures_gets_a_keyframe() {
-    let mut call = Call::connected(Codec::H264).await;
-    call.enable().await;
-    let (camera, ours) = link_pair().unwrap();
-    let attach = CameraCommand::Attach { session: SessionId(2) };
-    call.camera.call_with(attach, camera).await.unwrap();
-    let mut link = LinkEnd::new(ours);
-    while !is_keyframe(&link.next().await.unwrap().0) {}
-    call.viewer.ask_for_keyframe();
-    let mut units = 0;
-    while !is_keyframe(&link.next().await.unwrap().0) {
-        units += 1;
-    }
-    // The encoder's own would come after 60.
-    assert!(units < 45, "{units} units before the keyframe");
-    call.end(true).await;
+async fn an_h264_viewer_that_lost_pictures_gets_a_keyframe() {
+    a_viewer_that_lost_pictures_gets_a_keyframe(Codec::H264).await;
 }
 
 /// A camera that failed is opened again while its viewers stay.
@@ -252,7 +267,7 @@ async fn answered(offer: &str) -> String {
     let mut peer = PeerWorker::peer();
     let create = P::CreatePeer { session: S, role: Role::Answerer, ice_servers: Vec::new() };
     peer.call(create).await;
-    let promise = Some(Promise { profile_level_id: Some("42c01e".into()) });
+    let promise = Some(Promise { profile_level_id: Some("42c01e".into()), level_id: None });
     peer.call(track(Codec::H264, promise)).await;
     let sdp = offer.replace('\n', "\r\n");
     peer.call(P::SetRemoteOffer { session: S, sdp }).await;

@@ -49,7 +49,7 @@ async fn rate(link: &mut LinkEnd, units: usize) -> usize {
     bits * SECOND / units
 }
 
-async fn follows(codec: Codec, encoder: &str) {
+pub(crate) async fn follows(codec: Codec, encoder: &str) {
     let mut camera = running(codec, encoder).await;
     let mut link = attach(&mut camera, A).await;
     let whole = rate(&mut link, 2 * SECOND).await;
@@ -133,7 +133,7 @@ async fn becomes(link: &mut LinkEnd, width: &str, apart_ms: std::ops::Range<u64>
     }
 }
 
-async fn steps(codec: Codec, encoder: &str) {
+pub(crate) async fn steps(codec: Codec, encoder: &str) {
     let mut camera = CameraWorker::camera();
     let launch = format!(
         "videotestsrc name=camera is-live=true pattern=zone-plate kx2=20 ky2=20 kt=3 \

@@ -80,6 +80,21 @@ async fn elements_that_are_missing_are_named() {
     assert!(fault.detail.contains("vaapih264enc"), "{fault}");
 }
 
+/// A board may have a codec that its chip does not encode: the others start no colder for it.
+#[tokio::test]
+async fn what_is_behind_a_missing_element_is_warmed_up_too() {
+    let mut camera = CameraWorker::camera();
+    let loaded = |camera: &CameraWorker| {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", camera.pid())).unwrap();
+        maps.contains("libgstvpx.so")
+    };
+    assert!(!loaded(&camera));
+    let prepare = C::Prepare { elements: vec!["vaapih264enc".into(), "vp8enc".into()] };
+    let fault = camera.try_call(prepare).await.unwrap_err();
+    assert_eq!(fault.code, FaultCode::ElementMissing);
+    assert!(loaded(&camera));
+}
+
 // Failure modes: N12.
 #[tokio::test]
 async fn commands_out_of_order() {
@@ -139,7 +154,7 @@ async fn what_is_no_command_ends_the_worker() {
 async fn answerer(session: SessionId) -> PeerWorker {
     let mut peer = PeerWorker::peer();
     peer.call(P::CreatePeer { session, role: Role::Answerer, ice_servers: Vec::new() }).await;
-    let promise = Some(Promise { profile_level_id: Some("42e01f".into()) });
+    let promise = Some(Promise { profile_level_id: Some("42e01f".into()), level_id: None });
     let video = video(Codec::H264, 96, None, promise);
     peer.call(P::AddTracks { session, video }).await;
     peer

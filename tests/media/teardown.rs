@@ -16,7 +16,7 @@ fn create(session: SessionId, role: Role) -> P {
 }
 
 fn tracks(session: SessionId) -> P {
-    let promise = Some(Promise { profile_level_id: Some("42c01e".into()) });
+    let promise = Some(Promise { profile_level_id: Some("42c01e".into()), level_id: None });
     P::AddTracks { session, video: video(Codec::H264, 108, Some("42e01f"), promise) }
 }
 

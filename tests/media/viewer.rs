@@ -29,6 +29,11 @@ pub(crate) enum Sight {
     FirstUnit {
         keyframe: bool,
     },
+    /// A later one with which decoding can begin, after so many.
+    Keyframe {
+        #[allow(dead_code, reason = "for those who count")]
+        unit: u64,
+    },
 }
 
 /// What of the viewer reaches the device. STUN does always: libnice sends it by itself.
@@ -85,16 +90,28 @@ fn rtp_caps(media: &str, name: &str, payload: i32, rate: i32) -> gst::Caps {
         .field("encoding-name", name)
         .field("payload", payload)
         .field("clock-rate", rate);
-    if name == "H264" {
+    caps = match name {
+        "H264" => caps.field("packetization-mode", "1").field("profile-level-id", "42e01f"),
+        "H265" => caps
+            .field("level-id", "180")
+            .field("profile-id", "1")
+            .field("tier-flag", "0")
+            .field("tx-mode", "SRST"),
+        _ => caps,
+    };
+    if name.starts_with("H26") {
         caps = caps
-            .field("packetization-mode", "1")
-            .field("profile-level-id", "42e01f")
             .field("rtcp-fb-nack-pli", true)
             .field("rtcp-fb-nack", true)
             .field("rtcp-fb-transport-cc", true)
             .field("extmap-3", TRANSPORT_CC);
     }
     caps.build()
+}
+
+/// The payload type that it offers: of H.265 a low one, as Chromium does.
+pub(crate) fn payload(codec: Codec) -> u8 {
+    if codec == Codec::H265 { 49 } else { 108 }
 }
 
 impl Viewer {
@@ -216,7 +233,7 @@ impl Viewer {
     }
 
     pub(crate) fn watch_video(&self, codec: Codec) {
-        let caps = rtp_caps("video", codec.encoding_name(), 108, 90_000);
+        let caps = rtp_caps("video", codec.encoding_name(), payload(codec).into(), 90_000);
         self.add_transceiver(&caps, Direction::Recvonly);
     }
 

@@ -185,11 +185,14 @@ pub(crate) fn launch(codec: Codec) -> String {
             "x264enc name=encoder tune=zerolatency speed-preset=ultrafast bframes=0 \
              key-int-max=60 ! video/x-h264,profile=constrained-baseline"
         }
+        Codec::H265 => {
+            "x265enc name=encoder tune=zerolatency speed-preset=ultrafast key-int-max=60"
+        }
         Codec::Vp8 => "vp8enc name=encoder deadline=1 cpu-used=8 keyframe-max-dist=60",
     };
     format!(
         "videotestsrc name=camera is-live=true \
-         ! video/x-raw,width=320,height=240,framerate=30/1 ! {encoder}"
+         ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! {encoder}"
     )
 }
 

@@ -318,6 +318,11 @@ pub fn offer(codecs: &str) -> String {
             "a=rtpmap:102 H264/90000\r\na=fmtp:102 level-asymmetry-allowed=1;\
                     packetization-mode=1;profile-level-id=42e01f\r\na=rtcp-fb:102 nack pli\r\n",
         ),
+        "h265" => (
+            "49",
+            "a=rtpmap:49 H265/90000\r\na=fmtp:49 level-id=180;profile-id=1;tier-flag=0;\
+                    tx-mode=SRST\r\na=rtcp-fb:49 nack pli\r\n",
+        ),
         "vp8" => ("96", "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n"),
         "av1" => ("45", "a=rtpmap:45 AV1/90000\r\n"),
         other => panic!("{other}"),

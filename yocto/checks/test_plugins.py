@@ -20,6 +20,7 @@ PACKAGES = {
     "decodebin": {BASE + "playback", BASE + "typefindfunctions"},
     "dtlssrtpenc": {BAD + "dtls"},
     "h264parse": {BAD + "videoparsersbad"},
+    "h265parse": {BAD + "videoparsersbad"},
     "identity": {CORE},
     "jpegdec": {GOOD + "jpeg"},
     "jpegparse": {BAD + "jpegformat"},
@@ -28,11 +29,13 @@ PACKAGES = {
     # Statically in the worker (gst-plugin-rtp).
     "rtpgccbwe": set(),
     "rtph264pay": {GOOD + "rtp"},
+    "rtph265pay": {GOOD + "rtp"},
     "rtpvp8pay": {GOOD + "rtp"},
     "sctpenc": {BAD + "sctp"},
     "srtpenc": {BAD + "srtp"},
     "timeoverlay": {BASE + "pango"},
     "v4l2h264enc": {GOOD + "video4linux2"},
+    "v4l2h265enc": {GOOD + "video4linux2"},
     "v4l2src": {GOOD + "video4linux2"},
     "videoconvert": {BASE + "videoconvertscale"},
     "videoscale": {BASE + "videoconvertscale"},
@@ -44,7 +47,8 @@ PACKAGES = {
 }
 # From layers that this one does not know, or off in their own: the image of a product names them.
 PACKAGES |= dict.fromkeys(
-    ("mpph264enc", "nvv4l2h264enc", "nvvidconv", "qtic2venc", "vah264enc", "vapostproc", "vpuenc_h264"), set()
+    ("mpph264enc", "mpph265enc", "nvv4l2h264enc", "nvv4l2h265enc", "nvvidconv", "qtic2venc", "vah264enc", "vah265enc", "vapostproc",
+     "vpuenc_h264", "vpuenc_hevc"), set()
 )
 ENCODERS = {"vp8": GOOD + "vpx", "x264": UGLY + "x264"}
 

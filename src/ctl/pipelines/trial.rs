@@ -104,10 +104,11 @@ fn configured(directories: &[PathBuf], check: &Check) -> Result<Config, CtlError
         config.cameras = cameras.collect::<Result<_, CtlError>>()?;
     }
     if let Some(codec) = check.codec.map(Codec::from)
-        && let Some(camera) = config.cameras.iter().find(|c| !c.board.codecs().contains(&codec))
+        && let Some(camera) = config.cameras.iter().find(|c| !c.codecs.contains(&codec))
     {
-        let board = camera.board.name();
-        return Err(CtlError::Usage(format!("board {board} has no pipeline for {codec}")));
+        let (name, board) = (&camera.name, camera.board.name());
+        let said = format!("camera {name}, of board {board}, has no {codec}");
+        return Err(CtlError::Usage(said));
     }
     for camera in &mut config.cameras {
         // In the order of the tables, and an offer of what the encoder really makes.
@@ -124,7 +125,7 @@ fn pipelines<'a>(
 ) -> impl Iterator<Item = (&'a config::Camera, Codec)> + use<'a> {
     let only = check.codec.map(Codec::from);
     config.cameras.iter().flat_map(move |camera| {
-        let codecs = camera.board.codecs();
+        let codecs = camera.codecs.clone();
         let wanted = move |codec: &Codec| only.is_none_or(|only| only == *codec);
         codecs.into_iter().filter(wanted).map(move |codec| (camera, codec))
     })

@@ -8,7 +8,7 @@ use shutterd::wire::Codec;
 use crate::media::elements;
 
 /// The elements that are added to every pipeline text.
-pub(super) const TAIL: &[&str] = &["h264parse", "capsfilter", "appsink"];
+pub(super) const TAIL: &[&str] = &["h264parse", "h265parse", "capsfilter", "appsink"];
 
 /// Builds what the text says, all of it or nothing.
 pub(super) fn parse(launch: &str) -> Result<gst::Pipeline, Fault> {
@@ -54,8 +54,8 @@ pub(super) fn invalid(detail: String) -> Fault {
     Fault::new(FaultCode::PipelineInvalid, detail)
 }
 
-/// The end of every pipeline: whole access units with parameter sets at each keyframe. As `avc`,
-/// for then the caps have `codec_data` and a payloader knows its own caps without any data.
+/// The end of every pipeline: whole access units with parameter sets at each keyframe. As `avc`, or
+/// `hvc1`, for then the caps have `codec_data` and a payloader knows its own caps without any data.
 pub(super) fn add_tail(pipeline: &gst::Pipeline, codec: Codec) -> Result<gst_app::AppSink, Fault> {
     let end = open_end(pipeline)
         .ok_or_else(|| invalid("no output is left open for the encoded stream".into()))?;
@@ -67,18 +67,22 @@ pub(super) fn add_tail(pipeline: &gst::Pipeline, codec: Codec) -> Result<gst_app
     sink.set_property("max-buffers", 2u32);
     sink.set_property("drop", true);
     let mut chain = Vec::new();
-    if codec == Codec::H264 {
-        let parser = elements::make("h264parse")?;
+    let parsed = match codec {
+        Codec::H264 => Some((elements::make("h264parse")?, "avc")),
+        Codec::H265 => Some((elements::make("h265parse")?, "hvc1")),
+        Codec::Vp8 => None,
+    };
+    if let Some((parser, format)) = parsed {
         parser.set_property("config-interval", -1i32);
         let filter = elements::make("capsfilter")?;
-        let caps = gst::Caps::builder("video/x-h264")
-            .field("stream-format", "avc")
+        let caps = gst::Caps::builder(codec.media_type())
+            .field("stream-format", format)
             .field("alignment", "au")
             .build();
         filter.set_property("caps", caps);
         chain.extend([parser, filter]);
     } else {
-        sink.set_property("caps", gst::Caps::new_empty_simple("video/x-vp8"));
+        sink.set_property("caps", gst::Caps::new_empty_simple(codec.media_type()));
     }
     chain.push(sink.clone());
     let no_link = |error: gst::glib::BoolError| {

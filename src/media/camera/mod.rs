@@ -199,7 +199,8 @@ impl Camera {
         self.stage
             .run(move |_, _| {
                 let names = names.iter().map(String::as_str);
-                launch::TAIL.iter().copied().chain(names).try_for_each(warm_up)
+                // All that there are, though the encoder of one codec be missing.
+                launch::TAIL.iter().copied().chain(names).map(warm_up).fold(Ok(()), Result::and)
             })
             .await?
     }

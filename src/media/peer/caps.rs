@@ -11,6 +11,9 @@ use super::extensions;
 /// The profile that every viewer decodes: constrained baseline 3.1.
 const COMMON_PROFILE: &str = "42e01f";
 
+/// The level of H.265 that is meant where none is said (RFC 7798, 7.1): 3.1.
+const COMMON_LEVEL: u8 = 93;
+
 /// What the transceiver takes. No profile: it would have to equal the offer's letter by letter.
 pub(super) fn preferences(video: &VideoTrack) -> gst::Caps {
     let mut caps = gst::Caps::builder("application/x-rtp")
@@ -48,8 +51,8 @@ pub(super) fn promise_caps(
     let mut caps = preferences(video);
     if let Some(caps) = caps.get_mut() {
         caps.set("ssrc", ssrc);
-        if video.codec == Codec::H264 {
-            caps.set("profile-level-id", profile_of(promise));
+        for (parameter, value) in format_of(video.codec, promise) {
+            caps.set(parameter, value);
         }
     }
     let stream = format!("promise-{ssrc}");
@@ -62,15 +65,42 @@ pub(super) fn promise_caps(
     Ok(())
 }
 
-pub(super) fn profile_of(promise: &Promise) -> String {
-    promise.profile_level_id.as_deref().unwrap_or(COMMON_PROFILE).to_owned()
+/// Parameters of `a=fmtp` that say what a decoder must be able to do, with their values.
+pub(super) type Format = Vec<(&'static str, String)>;
+
+/// Those that are of a codec's format. H.265 is sent in one stream (`tx-mode`), and browsers say so.
+const PARAMETERS: [&str; 5] =
+    ["profile-level-id", "profile-id", "tier-flag", "level-id", "tx-mode"];
+
+/// The format that is promised.
+pub(super) fn format_of(codec: Codec, promise: &Promise) -> Format {
+    match codec {
+        Codec::H264 => {
+            let profile = promise.profile_level_id.as_deref().unwrap_or(COMMON_PROFILE);
+            vec![("profile-level-id", profile.to_owned())]
+        }
+        Codec::H265 => vec![
+            ("profile-id", "1".to_owned()),
+            ("tier-flag", "0".to_owned()),
+            ("level-id", promise.level_id.unwrap_or(COMMON_LEVEL).to_string()),
+            ("tx-mode", "SRST".to_owned()),
+        ],
+        Codec::Vp8 => Vec::new(),
+    }
 }
 
-/// An offer names the profile and level that the viewer takes, and the daemon has chosen a payload
-/// type whose profile is ours. The answer repeats it: caps with our own level would have to equal
-/// it letter by letter, or webrtcbin answers `inactive`. What was promised in an offer of ours stays
-/// as it was said, likewise: the stream may come while its answer is on the way.
-pub(super) fn keep_profile(from: &gst::Pad, said: Option<String>) {
+/// The format that our caps say in an answer. What they do not say webrtcbin takes from the offer.
+pub(super) fn format_of_offer(video: &VideoTrack) -> Format {
+    let profile = video.profile_level_id.clone();
+    profile.map(|profile| ("profile-level-id", profile)).into_iter().collect()
+}
+
+/// An offer names the format that the viewer takes, and the daemon has chosen a payload type whose
+/// format is ours. The answer repeats it: caps with our own level would have to equal it letter by
+/// letter, or webrtcbin answers `inactive`. What was promised in an offer of ours stays as it was
+/// said, likewise: the stream may come while its answer is on the way. The payloader of H.265 says
+/// nothing of its format up to GStreamer 1.22, and all of it later.
+pub(super) fn keep_format(from: &gst::Pad, said: Format) {
     from.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         let Some(gst::PadProbeData::Event(event)) = &info.data else {
             return gst::PadProbeReturn::Ok;
@@ -78,9 +108,9 @@ pub(super) fn keep_profile(from: &gst::Pad, said: Option<String>) {
         if let gst::EventView::Caps(caps) = event.view() {
             let mut caps = caps.caps_owned();
             for format in caps.make_mut().iter_mut() {
-                match &said {
-                    Some(said) => format.set("profile-level-id", said),
-                    None => format.remove_field("profile-level-id"),
+                format.remove_fields(PARAMETERS);
+                for (parameter, value) in &said {
+                    format.set(*parameter, value);
                 }
             }
             info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
@@ -165,7 +195,7 @@ mod tests {
             codec: Codec::H264,
             payload: 96,
             profile_level_id: None,
-            promise: Some(Promise { profile_level_id: None }),
+            promise: Some(Promise::default()),
             bitrate: 1_000_000,
             extensions: Extensions::default(),
         };

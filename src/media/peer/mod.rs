@@ -16,6 +16,7 @@ mod link;
 mod liveness;
 mod negotiation;
 mod outage;
+mod payload;
 mod playout_delay;
 mod promise;
 mod queue;

@@ -9,13 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as Direction};
 use shutterd::lifecycle::{Fault, FaultCode, Role};
-use shutterd::wire::{Codec, VideoTrack};
+use shutterd::wire::{Codec, Promise, VideoTrack};
 use tokio::sync::{Notify, watch};
 
-use super::caps::{keep_profile, preferences, profile_of, promise_caps};
+use super::caps::{format_of, format_of_offer, keep_format, preferences, promise_caps};
 use super::connection::Peer;
 use super::extensions;
 use super::gate::{Gate, Unit};
+use super::payload;
 use super::wrong_state;
 use crate::media::elements;
 use crate::media::state::OnStage;
@@ -138,14 +139,18 @@ impl Peer {
         });
         let from = payloader.static_pad("src").ok_or_else(|| negotiation("no payloader pad"))?;
         let promise = video.promise.as_ref().filter(|_| self.stream.is_none());
-        if video.codec == Codec::H264 {
-            match (self.role, promise) {
-                (Role::Answerer, _) => keep_profile(&from, video.profile_level_id.clone()),
-                (Role::Offerer, Some(promise)) => keep_profile(&from, Some(profile_of(promise))),
-                (Role::Offerer, None) => {}
+        match (self.role, promise, video.codec) {
+            (_, _, Codec::Vp8) => {}
+            (Role::Answerer, ..) => keep_format(&from, format_of_offer(video)),
+            (Role::Offerer, Some(promise), codec) => keep_format(&from, format_of(codec, promise)),
+            // Only the payloader of H.264 says itself what the stream is.
+            (Role::Offerer, None, Codec::H264) => {}
+            (Role::Offerer, None, codec) => {
+                keep_format(&from, format_of(codec, &Promise::default()))
             }
         }
-        from.link(&pad).map_err(|e| negotiation(&format!("webrtcbin: {e}")))?;
+        payload::link(&from, &pad, video.payload)
+            .map_err(|e| negotiation(&format!("webrtcbin: {e}")))?;
         listen_for_wishes(&source, feed);
         feed.source.set(Some(&source));
         let tracks = self.tracks.insert(Tracks {
@@ -182,10 +187,7 @@ impl Tracks {
     pub(super) fn set_stream(&self, caps: &str) -> Result<(), Fault> {
         let invalid = |detail: String| Fault::new(FaultCode::WireInvalid, detail);
         let caps = gst::Caps::from_str(caps).map_err(|_| invalid(format!("caps `{caps}`")))?;
-        let expected = match self.codec {
-            Codec::H264 => "video/x-h264",
-            Codec::Vp8 => "video/x-vp8",
-        };
+        let expected = self.codec.media_type();
         if caps.structure(0).is_none_or(|s| s.name() != expected) || !caps.is_fixed() {
             return Err(invalid(format!("the stream is {caps}, the track is {}", self.codec)));
         }
@@ -212,13 +214,19 @@ fn make_payloader(video: &VideoTrack, ssrc: u32) -> Result<gst::Element, Fault> 
             payloader.set_property_from_str("aggregate-mode", "zero-latency");
             payloader
         }
+        Codec::H265 => {
+            let payloader = elements::make("rtph265pay")?;
+            payloader.set_property("config-interval", -1i32);
+            payloader.set_property_from_str("aggregate-mode", "zero-latency");
+            payloader
+        }
         Codec::Vp8 => {
             let payloader = elements::make("rtpvp8pay")?;
             payloader.set_property_from_str("picture-id-mode", "15-bit");
             payloader
         }
     };
-    payloader.set_property("pt", u32::from(video.payload));
+    payloader.set_property("pt", payload::of_payloader(video.payload));
     payloader.set_property("ssrc", ssrc);
     payloader.set_property("mtu", MTU);
     Ok(payloader)

@@ -17,7 +17,7 @@ pub(super) async fn run() -> Result<(), Fault> {
     let session = NOBODY;
     let mut whole = Session::new(session, Reporter::to_nobody())
         .map_err(|error| Fault::new(FaultCode::WorkerUnavailable, error.to_string()))?;
-    let promise = Some(Promise { profile_level_id: None });
+    let promise = Some(Promise::default());
     let video = VideoTrack {
         codec: Codec::H264,
         payload: 96,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! WebSocket: the device offers. `GET /ws/{camera}?codecs=h264,vp8`; see [`message`] for the text.
+//! WebSocket: the device offers. `GET /ws/{camera}?codecs=h264,h265,vp8`; see [`message`] for the text.
 //!
 //! ```text
 //! device                       viewer
@@ -71,7 +71,7 @@ async fn open(
     })?;
     let Query(wishes) = wishes
         .map_err(|rejection| Problem::request(RequestFault::QueryInvalid, rejection.body_text()))?;
-    let codecs = wishes.codecs.as_deref().map_or(Codec::ALL.to_vec(), codecs);
+    let codecs = wishes.codecs.as_deref().map_or(Codec::OF_EVERY_BROWSER.to_vec(), codecs);
     let viewer = address.map(|Extension(PeerAddress(address))| address.to_string());
     // Axum spawns the connection's task; the token lets the server wait for its end.
     let running = state.connections.token();
@@ -92,8 +92,7 @@ async fn open(
 fn codecs(list: &str) -> Vec<Codec> {
     let mut known = Vec::new();
     for name in list.split(',').map(str::trim) {
-        let codec = Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name));
-        known.extend(codec.filter(|codec| !known.contains(codec)));
+        known.extend(Codec::named(name).filter(|codec| !known.contains(codec)));
     }
     known
 }
@@ -106,6 +105,7 @@ mod tests {
     fn codecs_keep_the_viewers_order() {
         assert_eq!(codecs("h264,vp8"), [Codec::H264, Codec::Vp8]);
         assert_eq!(codecs("VP8, av1, H264,vp8"), [Codec::Vp8, Codec::H264]);
+        assert_eq!(codecs("h265,h264"), [Codec::H265, Codec::H264]);
         assert_eq!(codecs("av1"), []);
         assert_eq!(codecs(""), []);
     }

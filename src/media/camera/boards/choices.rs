@@ -90,6 +90,16 @@ pub(super) enum MppRateMode {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "StandInNvH265Profile")]
+pub(super) enum NvH265Profile {
+    #[default]
+    #[enum_value(nick = "Main")]
+    Main = 0,
+    #[enum_value(nick = "Main10")]
+    Main10 = 1,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "StandInNvRate")]
 pub(super) enum NvRate {
     #[default]

@@ -5,10 +5,12 @@
 use gst::glib::translate::{FromGlib, IntoGlib};
 use gst::glib::{self, ParamSpec};
 use gst::prelude::*;
+use shutterd::wire::Codec;
 
 use super::choices::{
     C2Rate, IoMode, MppHeaderMode, MppLevel, MppProfile, MppRateMode, NvRate, VaRate,
 };
+use super::h265;
 use super::standin::stand_in;
 
 /// What makes H.264 in place of hardware, of pictures in any format: x264 would keep 4:2:2.
@@ -30,6 +32,16 @@ pub(super) fn register() {
     gst_v4l2::register();
     gst_va::register();
     gst_vavpp::register();
+    h265::register();
+}
+
+/// The element that makes either codec, by the caps behind it, makes this one from now on. A
+/// stand-in has one encoder inside.
+pub(super) fn c2venc_makes(codec: Codec) {
+    match codec {
+        Codec::H265 => h265::register_c2venc(),
+        _ => gst_c2venc::register(),
+    }
 }
 
 stand_in!(
@@ -66,10 +78,13 @@ stand_in!(
 );
 
 fn vpuenc_properties() -> Vec<ParamSpec> {
-    let range = |name, least, most, default| {
-        let spec = glib::ParamSpecInt::builder(name).minimum(least).maximum(most);
-        spec.default_value(default).build()
-    };
+    let mut all = vpuenc_base();
+    all.extend([range("profile", 9, 12, 9), range("level", 10, 99, 31)]);
+    all
+}
+
+/// Those of both codecs.
+pub(super) fn vpuenc_base() -> Vec<ParamSpec> {
     vec![
         number("bitrate", 0),
         number("gop-size", 30),
@@ -78,9 +93,12 @@ fn vpuenc_properties() -> Vec<ParamSpec> {
         range("force-idr", 0, i32::MAX, 0),
         range("qp-min", 0, 51, 0),
         range("qp-max", 0, 51, 0),
-        range("profile", 9, 12, 9),
-        range("level", 10, 99, 31),
     ]
+}
+
+pub(super) fn range(name: &str, least: i32, most: i32, default: i32) -> ParamSpec {
+    let spec = glib::ParamSpecInt::builder(name).minimum(least).maximum(most);
+    spec.default_value(default).build()
 }
 
 stand_in!(
@@ -99,6 +117,19 @@ stand_in!(
 );
 
 fn mpp_properties() -> Vec<ParamSpec> {
+    let mut all = mpp_base();
+    all.extend([
+        choice::<MppProfile>("profile"),
+        choice::<MppLevel>("level"),
+        number("qp-init", 26),
+        number("qp-min", 0),
+        number("qp-max", 0),
+    ]);
+    all
+}
+
+/// Those of gstmppenc.c.
+pub(super) fn mpp_base() -> Vec<ParamSpec> {
     vec![
         choice::<MppHeaderMode>("header-mode"),
         choice::<MppRateMode>("rc-mode"),
@@ -108,11 +139,6 @@ fn mpp_properties() -> Vec<ParamSpec> {
         number("bps-min", 0),
         number("bps-max", 0),
         flag("zero-copy-pkt"),
-        choice::<MppProfile>("profile"),
-        choice::<MppLevel>("level"),
-        number("qp-init", 26),
-        number("qp-min", 0),
-        number("qp-max", 0),
     ]
 }
 
@@ -130,6 +156,20 @@ stand_in!(
 );
 
 fn nv_properties() -> Vec<ParamSpec> {
+    let mut all = nv_base();
+    all.extend([
+        flag("insert-vui"),
+        flag("insert-sps-pps"),
+        flag("insert-aud"),
+        number("num-B-Frames", 0),
+        flag("cabac-entropy-coding"),
+        flag("EnableTwopassCBR"),
+    ]);
+    all
+}
+
+/// Those of gstv4l2videoenc.c.
+pub(super) fn nv_base() -> Vec<ParamSpec> {
     vec![
         choice::<NvRate>("control-rate"),
         number("bitrate", 4_000_000),
@@ -142,12 +182,6 @@ fn nv_properties() -> Vec<ParamSpec> {
         flag("MeasureEncoderLatency"),
         flag("ratecontrol-enable"),
         flag("maxperf-enable"),
-        flag("insert-vui"),
-        flag("insert-sps-pps"),
-        flag("insert-aud"),
-        number("num-B-Frames", 0),
-        flag("cabac-entropy-coding"),
-        flag("EnableTwopassCBR"),
     ]
 }
 
@@ -179,7 +213,7 @@ stand_in!(
     }
 );
 
-fn c2venc_properties() -> Vec<ParamSpec> {
+pub(super) fn c2venc_properties() -> Vec<ParamSpec> {
     vec![
         choice::<C2Rate>("control-rate"),
         number("target-bitrate", u32::MAX),
@@ -208,7 +242,7 @@ stand_in!(
     }
 );
 
-fn v4l2_properties() -> Vec<ParamSpec> {
+pub(super) fn v4l2_properties() -> Vec<ParamSpec> {
     let mode = choice::<IoMode>;
     vec![text("device"), mode("output-io-mode"), mode("capture-io-mode"), controls()]
 }
@@ -264,11 +298,11 @@ fn vavpp_properties() -> Vec<ParamSpec> {
     vec![flag("disable-passthrough"), flag("add-borders")]
 }
 
-fn number(name: &str, default: u32) -> ParamSpec {
+pub(super) fn number(name: &str, default: u32) -> ParamSpec {
     glib::ParamSpecUInt::builder(name).default_value(default).build()
 }
 
-fn flag(name: &str) -> ParamSpec {
+pub(super) fn flag(name: &str) -> ParamSpec {
     glib::ParamSpecBoolean::builder(name).build()
 }
 
@@ -280,7 +314,7 @@ fn controls() -> ParamSpec {
     glib::ParamSpecBoxed::builder::<gst::Structure>("extra-controls").build()
 }
 
-fn choice<E>(name: &str) -> ParamSpec
+pub(super) fn choice<E>(name: &str) -> ParamSpec
 where
     E: Default + StaticType + IntoGlib<GlibType = i32> + FromGlib<i32>,
 {

@@ -118,7 +118,8 @@ impl Sheet {
         }
         let mut periods = row.written.unwrap().period.iter().copied();
         if let Some(period) = periods.find_map(number) {
-            inside.set_property("key-int-max", period);
+            // One has it signed, the other not.
+            inside.set_property_from_str("key-int-max", &period.to_string());
         }
     }
 }
