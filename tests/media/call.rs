@@ -117,6 +117,7 @@ impl Call {
 
     pub(crate) async fn enable(&mut self) {
         assert_eq!(self.viewer.packets(), 0, "packets before enable-tracks");
+        self.viewer.sees("its keys", |sight| matches!(sight, Sight::HasKeys).then_some(())).await;
         let asked = Instant::now();
         self.peer.call(P::EnableTracks { session: S }).await;
         eprintln!("measured: enable-tracks to first packet out {:?}", asked.elapsed());

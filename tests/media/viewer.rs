@@ -23,6 +23,8 @@ pub(crate) enum Sight {
     Candidate(Candidate),
     ChannelOpen(WebRTCDataChannel),
     Text(String),
+    /// It can read what the device sends: packets that are there before its keys are lost to it.
+    HasKeys,
     /// The device said goodbye (DTLS close_notify).
     Goodbye,
     /// The first access unit, whether decoding can begin with it, and its size.
@@ -172,9 +174,11 @@ impl Viewer {
                 let to = goodbye.clone();
                 element.connect_notify(Some("connection-state"), move |element, _| {
                     let state = element.property_value("connection-state");
-                    if state.serialize().unwrap() == "closed" {
-                        let _ = to.send(Sight::Goodbye);
-                    }
+                    let _ = match state.serialize().unwrap().as_str() {
+                        "connected" => to.send(Sight::HasKeys),
+                        "closed" => to.send(Sight::Goodbye),
+                        _ => Ok(()),
+                    };
                 });
             } else if name == "nicesink" {
                 let said = Arc::clone(&said);
