@@ -146,7 +146,7 @@ lab-device: image  ## The same on the emulated device, with a kernel's camera, a
 	$(LAB) tests/in-netns.sh tests/qemu/plugged.sh node tests/lab/device.mjs v4l2-software target/lab/device.jsonl
 	$(LAB) tests/in-netns.sh tests/qemu/plugged.sh node tests/lab/device.mjs raspberry-pi-cm4 target/lab/encoder.jsonl
 
-lab-report:  ## What both have written down, as tables and figures: README=1 into docs/order.md
+lab-report:  ## What they have written down, as tables and figures: README=1 into docs/order.md
 	node tests/lab/report.mjs $(wildcard target/lab/*.jsonl)
 
 tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json

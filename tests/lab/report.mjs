@@ -37,6 +37,7 @@ const parts = {
   'lab-waits': `${counted('waits')}\n\n${tables.clocks(found)}`,
   'lab-hurried': tables.hurried(found),
   'lab-pipelines': `${counted('pipelines')}\n\n${tables.pipelines(found)}`,
+  'lab-versions': tables.versions(found),
 };
 const drawings = {
   'order-graph.svg': figures.graph(found[0]),

@@ -163,6 +163,20 @@ export function pipelines(places) {
   return lines.join('\n');
 }
 
+/** Where places of one board, with another GStreamer each, do not agree on a change. */
+export function versions(places) {
+  const lines = [];
+  for (const [at, one] of places.entries()) {
+    const other = places.slice(0, at).find(({ place }) => place.board === one.place.board);
+    if (!other) continue;
+    const both = [...one.tallies.keys()].filter((key) => other.tallies.has(key));
+    const differ = both.filter((key) => one.tallies.get(key).works !== other.tallies.get(key).works);
+    lines.push(`${both.length} changes were tried with both, ${other.name}, and ${one.name}. ${differ.length || 'None'} came out otherwise${differ.length ? ':' : '.'}`, '');
+    if (differ.length) lines.push(...header('change', other.name, one.name), ...differ.map((key) => row(`\`${key.replace(/\/offerer$/, '').replace('/', ' ')}\``, cell(other.tallies.get(key)), cell(one.tallies.get(key)))));
+  }
+  return lines.length ? lines.join('\n') : 'No board was tried with two.';
+}
+
 /** What a worker that was left behind keeps. */
 export function left(places) {
   const lines = header('left out', 'place', 'what stays', 'threads', 'descriptors', 'memory');
