@@ -13,7 +13,7 @@ import { ages, chromium, joins, starts } from './viewing.mjs';
 
 const TARGET = fileURLToPath(new URL('../target/bench/', import.meta.url));
 const LEFT_UNSET = `${TARGET}left_unset.so`;
-const FULL = { rounds: 4, warm: 10, joins: 5, frames: 150 };
+const FULL = { rounds: 2, warm: 10, joins: 5, frames: 120 };
 const QUICK = { rounds: 1, warm: 3, joins: 2, frames: 60 };
 const size = process.env.QUICK ? QUICK : FULL;
 
