@@ -100,7 +100,9 @@ mod tests {
         assert_eq!(one.with("pace=2M").unwrap().pace, Some(2_000_000));
         assert_eq!(one.with("rate=4M queue=1s").unwrap().delay, one.delay);
         assert_eq!(one.with("rate=none").unwrap().rate, None);
-        for wrong in ["rate=0", "pace=0", "rate", "rate=4G", "loss=5", "loss=101%", "delay=3", "colour=red"] {
+        for wrong in
+            ["rate=0", "pace=0", "rate", "rate=4G", "loss=5", "loss=101%", "delay=3", "colour=red"]
+        {
             assert!(one.with(wrong).unwrap_err().contains(wrong), "{wrong}");
         }
     }
