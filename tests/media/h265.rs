@@ -2,12 +2,11 @@
 //! H.265 through both workers, to a viewer that decodes it. It offers it under a payload type that no
 //! payloader of GStreamer takes, as Chromium does.
 
-use shutterd::lifecycle::{FaultCode, Role};
-use shutterd::wire::{Codec, PeerCommand as P};
+use shutterd::lifecycle::Role;
+use shutterd::wire::Codec;
 
-use crate::call::{Call, S, track};
 use crate::peer::{
-    a_viewer_that_lost_pictures_gets_a_keyframe, the_camera_opens_after_connected,
+    a_viewer_that_lost_pictures_gets_a_keyframe, is_refused, the_camera_opens_after_connected,
     the_device_answers, the_device_offers,
 };
 use crate::rates::{follows, steps};
@@ -48,18 +47,7 @@ async fn h265_pictures_become_rarer_and_smaller_on_a_narrow_path_and_whole_again
     steps(Codec::H265, "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=120").await;
 }
 
-/// A worker that is told to send what the viewer does not take says so.
 #[tokio::test]
 async fn an_offer_without_h265_is_refused() {
-    let mut call = Call::new(Codec::H265, Role::Answerer).await;
-    call.viewer.watch_video(Codec::H264);
-    call.create_stream().await;
-    call.peer.call(track(Codec::H265, None)).await;
-    let sdp = call.viewer.offer().await;
-    let refused = match call.peer.try_call(P::SetRemoteOffer { session: S, sdp }).await {
-        Ok(_) => call.peer.try_call(P::CreateAnswer { session: S }).await.unwrap_err(),
-        Err(fault) => fault,
-    };
-    assert_eq!(refused.code, FaultCode::SdpNoVideo, "{refused}");
-    call.end(false).await;
+    is_refused(Codec::H264, Codec::H265).await;
 }

@@ -280,12 +280,11 @@ async fn answered(offer: &str) -> String {
 }
 
 /// A viewer that takes only what we do not send is told so, by a fault.
-#[tokio::test]
-async fn an_offer_without_our_codec_is_refused() {
-    let mut call = Call::new(Codec::H264, Role::Answerer).await;
-    call.viewer.watch_video(Codec::Vp8);
+pub(crate) async fn is_refused(offered: Codec, ours: Codec) {
+    let mut call = Call::new(ours, Role::Answerer).await;
+    call.viewer.watch_video(offered);
     call.create_stream().await;
-    call.peer.call(track(Codec::H264, None)).await;
+    call.peer.call(track(ours, None)).await;
     let sdp = call.viewer.offer().await;
     let refused = match call.peer.try_call(P::SetRemoteOffer { session: S, sdp }).await {
         Ok(_) => call.peer.try_call(P::CreateAnswer { session: S }).await.unwrap_err(),
@@ -293,4 +292,9 @@ async fn an_offer_without_our_codec_is_refused() {
     };
     assert_eq!(refused.code, FaultCode::SdpNoVideo, "{refused}");
     call.end(false).await;
+}
+
+#[tokio::test]
+async fn an_offer_without_our_codec_is_refused() {
+    is_refused(Codec::Vp8, Codec::H264).await;
 }
