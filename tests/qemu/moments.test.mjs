@@ -120,13 +120,14 @@ async function closing(act) {
     [ -n "$holders" ] || { echo 'the camera is not open' >&2; exit 1; }
     descriptors=$(echo "$holders" | sed 's|^\\([0-9]*\\) .*|/proc/\\1/fd|')
     read -r began idle < /proc/uptime
-    ${act}
+    { ${act}
+    } >&2 # what goes on in the background may speak last
     while [ -n "$(find $descriptors -lname /dev/video0 2> /dev/null)" ]; do usleep 20000; done
     read -r ended idle < /proc/uptime
     [ -z "$(${cameraHolders()})" ] || { echo 'somebody else has the camera open now' >&2; exit 1; }
     echo "$began $ended"`, { milliseconds: 60_000 });
   assert.equal(code, 0, stderr);
-  const [began, over] = stdout.trim().split(/\s+/).slice(-2).map(Number);
+  const [began, over] = stdout.trim().split(' ').map(Number);
   return (over - began) * 1000;
 }
 
