@@ -128,6 +128,12 @@ bench-settings: packages-test tests/browser/node_modules/.package-lock.json  ## 
 	node bench/settings.mjs
 	$(OWN_NETWORK) node bench/pacing.mjs
 
+.PHONY: bench-copies
+bench-copies: packages-test  ## What each way costs by which viewers may get an access unit: QUICK=1 in brief, README=1 into docs/figures.md
+	@mkdir -p target/bench
+	$(CC) -O3 -Wall -Wextra -Werror -o target/bench/copies bench/copies.c
+	node bench/copies.mjs
+
 # docs/order.md comes from these. A round tries each change once; ONLY names experiments (tests/lab/experiments.rs).
 LAB := SHUTTERD_LOG=error LAB_ROUNDS=$(or $(ROUNDS),1) LAB_ONLY='$(ONLY)' LAB_SEED=$(or $(SEED),1) LAB_MINUTES=$(or $(MINUTES),60)
 
