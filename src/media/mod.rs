@@ -20,7 +20,6 @@ mod failure;
 mod hangup;
 pub(crate) mod inventory;
 mod lane;
-mod link;
 mod peer;
 #[cfg(feature = "faults")]
 mod planted;

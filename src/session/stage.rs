@@ -19,7 +19,7 @@ use super::timeline::Done;
 use super::viewer::{Inbox, Outbox};
 use crate::lifecycle::{Cause, Event, Fault, FaultCode, Outcome, Phase, Step, Undo, Worker};
 use crate::sdp::Answer;
-use crate::wire::socket::link_pair;
+use crate::wire::link::link_pair;
 use crate::wire::{PeerCommand, SessionId, VideoTrack};
 use crate::worker::Spares;
 

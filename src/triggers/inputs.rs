@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::switches::Door;
 use crate::config::InputCode;
-use crate::wire::socket::watched;
+use crate::wire::packet::watched;
 
 /// Where the kernel's input devices are.
 const INPUT: &str = "/dev/input";

@@ -10,13 +10,14 @@
 //!
 //! [`control`], [`camera`] and [`peer`] are the vocabulary of the first, carried as JSON, one message
 //! to a packet, by [`socket`]; [`link`] is the second: encoded access units from the camera to one
-//! peer, on a stream socket of their own that the daemon makes and then forgets.
+//! peer, on a socket of their own that the daemon makes and then forgets. Both are packet sockets.
 
 pub mod camera;
 pub mod codec;
 pub mod control;
 pub mod inventory;
 pub mod link;
+pub(crate) mod packet;
 pub mod peer;
 #[cfg(feature = "faults")]
 pub mod planted;

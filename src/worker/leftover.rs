@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_s
 use tokio::time::{Instant, timeout_at};
 
 use crate::lifecycle::steps::KILL_DEADLINE;
-use crate::wire::socket::watched;
+use crate::wire::packet::watched;
 
 /// The variable that says whose a worker is.
 pub(super) const MARK: &str = "SHUTTER_MEDIA_OF";

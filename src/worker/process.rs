@@ -14,7 +14,7 @@ use rustix::process::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::wire::socket::watched;
+use crate::wire::packet::watched;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use shutterd::lifecycle::{Fault, Role, Step, Undo};
-use shutterd::wire::socket::link_pair;
+use shutterd::wire::link::link_pair;
 use shutterd::wire::{CameraCommand, Candidate, PeerCommand, Reply, SessionId};
 use shutterd::worker::{self, Spares, Worker};
 

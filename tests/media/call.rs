@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use shutterd::lifecycle::Role;
-use shutterd::wire::socket::link_pair;
+use shutterd::wire::link::link_pair;
 use shutterd::wire::{
     CameraCommand, Codec, Extensions, PeerCommand as P, Promise, Reply, SessionId, VideoTrack,
     ViewerStats,
@@ -146,7 +146,7 @@ impl Call {
         let (camera, ours) = link_pair().unwrap();
         let other = SessionId(0x07e4);
         self.camera.call_with(CameraCommand::Attach { session: other }, camera).await.unwrap();
-        let mut link = LinkEnd::new(ours);
+        let link = LinkEnd::new(ours);
         for _ in 0..20 {
             link.next().await.unwrap();
         }

@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use gst::prelude::*;
 use shutterd::lifecycle::FaultCode;
-use shutterd::wire::link::Kind;
-use shutterd::wire::socket::link_pair;
+use shutterd::wire::link::{Frame, Kind, link_pair};
 use shutterd::wire::{CameraCommand as C, CameraFact, Codec, Reply, SessionId};
 
 use crate::worker::{CameraWorker, LinkEnd, WHOLE, is_keyframe, open_camera};
@@ -50,7 +49,7 @@ async fn close(mut camera: CameraWorker) {
 #[tokio::test]
 async fn a_link_begins_with_caps_and_a_keyframe_that_has_its_parameter_sets() {
     let mut camera = running(Codec::H264).await;
-    let (mut first, caps) = attach(&mut camera, A).await;
+    let (first, caps) = attach(&mut camera, A).await;
     assert!(caps.starts_with("video/x-h264") && caps.contains("codec_data"), "{caps}");
     let (header, payload) = first.next().await.unwrap();
     assert_eq!(header.kind, Kind::Caps);
@@ -65,13 +64,13 @@ async fn a_link_begins_with_caps_and_a_keyframe_that_has_its_parameter_sets() {
 
     // A second viewer has its keyframe long before the encoder's own, which comes each 2 s.
     let asked = Instant::now();
-    let (mut second, _) = attach(&mut camera, B).await;
+    let (second, _) = attach(&mut camera, B).await;
     assert_eq!(second.next().await.unwrap().0.kind, Kind::Caps);
     assert!(is_keyframe(&second.next().await.unwrap().0));
     eprintln!("measured: attach to first keyframe {:?}", asked.elapsed());
 
     // And whoever asks gets one.
-    second.send(Kind::KeyframeWanted, 0, b"").await;
+    second.send(&Frame::bare(Kind::KeyframeWanted, 0)).await;
     let mut units = 0;
     while !is_keyframe(&second.next().await.unwrap().0) {
         units += 1;
@@ -88,8 +87,8 @@ async fn a_link_begins_with_caps_and_a_keyframe_that_has_its_parameter_sets() {
 #[tokio::test]
 async fn a_slow_link_loses_whole_units_and_resumes_at_a_keyframe_while_the_other_sees_no_gap() {
     let mut camera = running(Codec::H264).await;
-    let (mut slow, _) = attach(&mut camera, A).await;
-    let (mut quick, _) = attach(&mut camera, B).await;
+    let (slow, _) = attach(&mut camera, A).await;
+    let (quick, _) = attach(&mut camera, B).await;
     // Long enough for the slow one to fill its queue of 8 units and its socket.
     let mut times = Vec::new();
     while times.len() < 240 {
@@ -124,7 +123,7 @@ async fn a_slow_link_loses_whole_units_and_resumes_at_a_keyframe_while_the_other
 async fn a_link_that_ends_is_reported_and_the_camera_goes_on() {
     let mut camera = running(Codec::H264).await;
     let (first, _) = attach(&mut camera, A).await;
-    let (mut second, _) = attach(&mut camera, B).await;
+    let (second, _) = attach(&mut camera, B).await;
     drop(first);
     let gone = |fact: &CameraFact| match fact {
         CameraFact::LinkGone(session) => Some(*session),
@@ -132,8 +131,8 @@ async fn a_link_that_ends_is_reported_and_the_camera_goes_on() {
     };
     assert_eq!(camera.fact("the link's end", gone).await, A);
     // Nonsense ends a link as well, and no other.
-    let (mut third, _) = attach(&mut camera, A).await;
-    third.send_bytes(&[0xff; 64]).await;
+    let (third, _) = attach(&mut camera, A).await;
+    third.send_bytes(&[0xff; 64]);
     assert_eq!(camera.fact("the link's end", gone).await, A);
     for _ in 0..10 {
         second.next().await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use gst_webrtc::WebRTCRTPTransceiverDirection as Direction;
 use shutterd::lifecycle::{FaultCode, Role};
-use shutterd::wire::socket::link_pair;
+use shutterd::wire::link::link_pair;
 use shutterd::wire::{CameraCommand, Codec, PeerCommand as P, PeerFact, Promise, Reply, SessionId};
 
 use crate::call::{Call, S, open, track};
@@ -173,7 +173,7 @@ pub(crate) async fn a_viewer_that_lost_pictures_gets_a_keyframe(codec: Codec) {
     let (camera, ours) = link_pair().unwrap();
     let attach = CameraCommand::Attach { session: SessionId(2) };
     call.camera.call_with(attach, camera).await.unwrap();
-    let mut link = LinkEnd::new(ours);
+    let link = LinkEnd::new(ours);
     while !is_keyframe(&link.next().await.unwrap().0) {}
     call.viewer.ask_for_keyframe();
     let mut units = 0;

@@ -2,8 +2,7 @@
 //! The encoder's rate follows what the viewers' paths take.
 
 use shutterd::lifecycle::Role;
-use shutterd::wire::link::Kind;
-use shutterd::wire::socket::link_pair;
+use shutterd::wire::link::{Frame, Kind, link_pair};
 use shutterd::wire::{CameraCommand as C, Codec, Reply, SessionId, TRANSPORT_CC, Whole};
 
 use crate::call::{Call, track};
@@ -36,7 +35,7 @@ async fn attach(camera: &mut CameraWorker, session: SessionId) -> LinkEnd {
 }
 
 /// Bits per second of the next `units` access units.
-async fn rate(link: &mut LinkEnd, units: usize) -> usize {
+async fn rate(link: &LinkEnd, units: usize) -> usize {
     let mut bits = 0;
     let mut left = units;
     while left > 0 {
@@ -51,18 +50,18 @@ async fn rate(link: &mut LinkEnd, units: usize) -> usize {
 
 pub(crate) async fn follows(codec: Codec, encoder: &str) {
     let mut camera = running(codec, encoder).await;
-    let mut link = attach(&mut camera, A).await;
-    let whole = rate(&mut link, 2 * SECOND).await;
-    link.send(Kind::Bitrate, 300_000, b"").await;
+    let link = attach(&mut camera, A).await;
+    let whole = rate(&link, 2 * SECOND).await;
+    link.send(&Frame::bare(Kind::Bitrate, 300_000)).await;
     // What the encoder has begun, and its buffer of a second, still have the earlier rate.
-    rate(&mut link, 2 * SECOND).await;
-    let narrow = rate(&mut link, 2 * SECOND).await;
+    rate(&link, 2 * SECOND).await;
+    let narrow = rate(&link, 2 * SECOND).await;
     assert!(narrow < 600_000 && narrow < whole / 2, "{whole}, then {narrow} bits per second");
-    link.send(Kind::Bitrate, u64::MAX, b"").await;
+    link.send(&Frame::bare(Kind::Bitrate, u64::MAX)).await;
     // libvpx first saves what it spent too much before.
     let mut again = Vec::new();
     while again.last().is_none_or(|again| *again < narrow * 2) {
-        again.push(rate(&mut link, SECOND).await);
+        again.push(rate(&link, SECOND).await);
         assert!(again.len() < 15, "{narrow}, then {again:?} bits per second");
     }
     camera.call(C::DestroySource).await;
@@ -88,10 +87,10 @@ async fn vp8_follows_the_only_path() {
 async fn a_viewer_far_below_the_others_gets_fewer_units_and_the_other_all() {
     let encoder = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=30";
     let mut camera = running(Codec::H264, encoder).await;
-    let mut wide = attach(&mut camera, A).await;
-    let mut narrow = attach(&mut camera, B).await;
-    let whole = rate(&mut wide, SECOND).await;
-    narrow.send(Kind::Bitrate, 300_000, b"").await;
+    let wide = attach(&mut camera, A).await;
+    let narrow = attach(&mut camera, B).await;
+    let whole = rate(&wide, SECOND).await;
+    narrow.send(&Frame::bare(Kind::Bitrate, 300_000)).await;
     let mut reading = tokio::task::JoinSet::new();
     reading.spawn(async move {
         let mut units = Vec::new();
@@ -102,8 +101,8 @@ async fn a_viewer_far_below_the_others_gets_fewer_units_and_the_other_all() {
         }
         units
     });
-    rate(&mut wide, 4 * SECOND).await;
-    assert!(rate(&mut wide, 2 * SECOND).await > whole / 2, "the other's rate is as before");
+    rate(&wide, 4 * SECOND).await;
+    assert!(rate(&wide, 2 * SECOND).await > whole / 2, "the other's rate is as before");
     camera.call(C::Detach { session: B }).await;
     let sent = reading.join_next().await.unwrap().unwrap();
     // What came before it was thinned is no part of it.
@@ -117,7 +116,7 @@ async fn a_viewer_far_below_the_others_gets_fewer_units_and_the_other_all() {
 }
 
 /// Until the stream's caps say so, and the units come so far apart.
-async fn becomes(link: &mut LinkEnd, width: &str, apart_ms: std::ops::Range<u64>) {
+async fn becomes(link: &LinkEnd, width: &str, apart_ms: std::ops::Range<u64>) {
     let (mut is_so, mut last, mut steady, mut seen) = (false, 0, 0, 0);
     while steady < 5 {
         seen += 1;
@@ -143,12 +142,12 @@ pub(crate) async fn steps(codec: Codec, encoder: &str) {
     let whole = Whole { width: 640, height: 480, framerate: 30, bitrate: BITRATE };
     camera.call(C::OpenCamera { launch, device: None, codec, whole }).await;
     camera.call(C::CreateSource).await;
-    let mut link = attach(&mut camera, A).await;
-    becomes(&mut link, "width=(int)640", 25..45).await;
-    link.send(Kind::Bitrate, 90_000, b"").await;
-    becomes(&mut link, "width=(int)320", 55..80).await;
-    link.send(Kind::Bitrate, u64::from(BITRATE), b"").await;
-    becomes(&mut link, "width=(int)640", 25..45).await;
+    let link = attach(&mut camera, A).await;
+    becomes(&link, "width=(int)640", 25..45).await;
+    link.send(&Frame::bare(Kind::Bitrate, 90_000)).await;
+    becomes(&link, "width=(int)320", 55..80).await;
+    link.send(&Frame::bare(Kind::Bitrate, u64::from(BITRATE))).await;
+    becomes(&link, "width=(int)640", 25..45).await;
     camera.call(C::DestroySource).await;
     camera.call(C::AwaitCaptureStopped).await;
     camera.call(C::CloseCamera).await;

@@ -3,8 +3,7 @@
 
 use rustix::net::SendFlags;
 use shutterd::lifecycle::{FaultCode, Role};
-use shutterd::wire::link::Kind;
-use shutterd::wire::socket::link_pair;
+use shutterd::wire::link::{Frame, Kind, link_pair};
 use shutterd::wire::{
     CameraCommand as C, Candidate, Codec, PeerCommand as P, PeerFact, Promise, SessionId,
 };
@@ -196,21 +195,23 @@ async fn a_link_that_is_none() {
         PeerFact::Failed { fault, .. } => Some(fault.code),
         _ => None,
     };
-    // Not a header; a unit before any caps; caps of another codec; a link that ends at once.
-    let (ours, theirs) = link_pair().unwrap();
-    let mut link = LinkEnd::new(ours);
-    link.send_bytes(&[0xff; 32]).await;
-    let fault = peer.call_with(P::CreateStream { session }, theirs).await.unwrap_err();
-    assert_eq!(fault.code, FaultCode::WireInvalid);
-    assert_eq!(peer.fact("the fault", wire_invalid).await, FaultCode::WireInvalid);
-    assert!(link.next().await.is_none(), "the worker closes it");
+    let unit = Frame::new(Kind::AccessUnit { keyframe: true }, 0, b"x").unwrap();
+    // Not a header; of no kind; a payload that is not there; a unit before any caps.
+    let payload_missing = unit.header().encode();
+    for bytes in [&[0xff; 32][..], &[0xff; 16], &payload_missing, &[]] {
+        let (ours, theirs) = link_pair().unwrap();
+        let link = LinkEnd::new(ours);
+        match bytes {
+            [] => link.send(&unit).await,
+            bytes => link.send_bytes(bytes),
+        }
+        let fault = peer.call_with(P::CreateStream { session }, theirs).await.unwrap_err();
+        assert_eq!(fault.code, FaultCode::WireInvalid, "{bytes:?}");
+        assert_eq!(peer.fact("the fault", wire_invalid).await, FaultCode::WireInvalid);
+        assert!(link.next().await.is_none(), "the worker closes it");
+    }
 
-    let (ours, theirs) = link_pair().unwrap();
-    let mut link = LinkEnd::new(ours);
-    link.send(Kind::AccessUnit { keyframe: true }, 0, b"x").await;
-    let fault = peer.call_with(P::CreateStream { session }, theirs).await.unwrap_err();
-    assert_eq!(fault.code, FaultCode::WireInvalid);
-
+    // One that ends at once.
     let (ours, theirs) = link_pair().unwrap();
     drop(ours);
     let fault = peer.call_with(P::CreateStream { session }, theirs).await.unwrap_err();

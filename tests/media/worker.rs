@@ -8,15 +8,14 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::net::SendFlags;
 use serde::{Serialize, de::DeserializeOwned};
 use shutterd::lifecycle::Fault;
-use shutterd::wire::link::{HEADER_LEN, Header, Kind};
+use shutterd::wire::link::{Frame, Header, Kind, LinkError, LinkSocket};
 use shutterd::wire::socket::{ControlSocket, control_pair};
 use shutterd::wire::{
     CameraCommand, CameraFact, Codec, PeerCommand, PeerFact, Reply, Report, Request, Whole,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
 
 pub(crate) use crate::soon::soon;
 
@@ -201,35 +200,28 @@ pub(crate) fn open_camera(codec: Codec) -> CameraCommand {
 }
 
 /// One end of a link.
-pub(crate) struct LinkEnd(UnixStream);
+pub(crate) struct LinkEnd(LinkSocket);
 
 impl LinkEnd {
     pub(crate) fn new(fd: OwnedFd) -> Self {
-        let socket = std::os::unix::net::UnixStream::from(fd);
-        socket.set_nonblocking(true).unwrap();
-        Self(UnixStream::from_std(socket).unwrap())
+        Self(LinkSocket::new(fd).unwrap())
     }
 
-    pub(crate) async fn next(&mut self) -> Option<(Header, Vec<u8>)> {
-        soon("a frame of the link", async {
-            let mut header = [0; HEADER_LEN];
-            self.0.read_exact(&mut header).await.ok()?;
-            let header = Header::decode(header).unwrap();
-            let mut payload = vec![0; header.len as usize];
-            self.0.read_exact(&mut payload).await.ok()?;
-            Some((header, payload))
-        })
-        .await
+    /// The next frame; `None` when the other end has closed the link.
+    pub(crate) async fn next(&self) -> Option<(Header, Vec<u8>)> {
+        match soon("a frame of the link", self.0.next()).await {
+            Ok(frame) => Some(frame),
+            Err(LinkError::Closed) => None,
+            Err(error) => panic!("{error}"),
+        }
     }
 
-    pub(crate) async fn send(&mut self, kind: Kind, time: u64, payload: &[u8]) {
-        let header = Header { kind, len: u32::try_from(payload.len()).unwrap(), time };
-        self.0.write_all(&header.encode()).await.unwrap();
-        self.0.write_all(payload).await.unwrap();
+    pub(crate) async fn send(&self, frame: &Frame) {
+        soon("room in the link", self.0.send(frame)).await.unwrap();
     }
 
-    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.unwrap();
+    pub(crate) fn send_bytes(&self, bytes: &[u8]) {
+        rustix::net::send(&self.0, bytes, SendFlags::empty()).unwrap();
     }
 }
 

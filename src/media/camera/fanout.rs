@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shutterd::wire::SessionId;
-use shutterd::wire::link::Kind;
+use shutterd::wire::link::{Frame, Kind};
 use tokio::sync::mpsc;
 
 use super::thinning::Thinning;
-use crate::media::link;
 
 /// Access units that wait for one link. Beyond this, a viewer would see the past.
 pub(super) const QUEUE: usize = 8;
@@ -18,9 +17,6 @@ pub(super) const QUEUE: usize = 8;
 /// Access units since a keyframe with which a link may begin at once: they fit its queue behind the
 /// caps, with room for the next. After more of them a keyframe is asked for.
 const BEGINNING: usize = QUEUE - 2;
-
-/// A frame as it goes over every link, header included: copied once, shared by all.
-pub(super) type Frame = Arc<Vec<u8>>;
 
 /// The links and what they were sent.
 #[derive(Debug, Default)]
@@ -30,17 +26,35 @@ pub(super) struct Fanout {
 
 #[derive(Debug, Default)]
 struct State {
-    caps: Option<(String, Frame)>,
+    caps: Option<(String, Arc<Frame>)>,
     /// The newest keyframe and what followed it, up to [`BEGINNING`] units; or nothing.
-    beginning: Vec<Frame>,
+    beginning: Vec<Arc<Frame>>,
     links: HashMap<SessionId, Link>,
+    /// The last frame could not be made.
+    failing: bool,
+}
+
+impl State {
+    /// The payload is copied, once for all links: its buffer may be the driver's, and would be kept
+    /// until the slowest viewer has it.
+    fn frame(&mut self, kind: Kind, time: u64, payload: &[u8]) -> Option<Arc<Frame>> {
+        let frame = Frame::new(kind, time, payload);
+        match &frame {
+            Err(error) if !self.failing => {
+                tracing::error!(%error, bytes = payload.len(), "a frame is lost to every viewer");
+            }
+            _ => {}
+        }
+        self.failing = frame.is_err();
+        frame.ok().map(Arc::new)
+    }
 }
 
 #[derive(Debug)]
 struct Link {
-    queue: mpsc::Sender<Frame>,
+    queue: mpsc::Sender<Arc<Frame>>,
     /// The caps it was sent last.
-    caps: Option<Frame>,
+    caps: Option<Arc<Frame>>,
     /// It misses what the next delta unit refers to.
     behind: bool,
     /// For a path that is narrower than the stream.
@@ -56,9 +70,9 @@ impl Fanout {
 
     /// From now on the stream has these caps.
     pub(super) fn set_caps(&self, text: &str) {
-        if let Some(frame) = link::frame(Kind::Caps, 0, text.as_bytes()) {
-            let mut state = self.state();
-            state.caps = Some((text.to_owned(), Arc::new(frame)));
+        let mut state = self.state();
+        if let Some(frame) = state.frame(Kind::Caps, 0, text.as_bytes()) {
+            state.caps = Some((text.to_owned(), frame));
             state.beginning.clear();
         }
     }
@@ -66,19 +80,19 @@ impl Fanout {
     /// Sends one access unit to every link that can decode it.
     pub(super) fn publish(&self, unit: &[u8], keyframe: bool, time: u64) {
         let mut state = self.state();
-        let State { caps, beginning, links } = &mut *state;
-        if keyframe || beginning.len() == BEGINNING {
-            beginning.clear();
+        if keyframe || state.beginning.len() == BEGINNING {
+            state.beginning.clear();
         }
-        let begins = keyframe || !beginning.is_empty();
-        if links.is_empty() && !begins {
+        let begins = keyframe || !state.beginning.is_empty();
+        if state.links.is_empty() && !begins {
             return;
         }
-        let frame = link::frame(Kind::AccessUnit { keyframe }, time, unit).map(Arc::new);
+        let frame = state.frame(Kind::AccessUnit { keyframe }, time, unit);
         match &frame {
-            Some(frame) if begins => beginning.push(Arc::clone(frame)),
-            _ => beginning.clear(),
+            Some(frame) if begins => state.beginning.push(Arc::clone(frame)),
+            _ => state.beginning.clear(),
         }
+        let State { caps, links, .. } = &mut *state;
         let caps = caps.as_ref().map(|(_, frame)| frame);
         for link in links.values_mut() {
             link.send(frame.as_ref(), keyframe, caps, time);
@@ -88,7 +102,7 @@ impl Fanout {
     /// Adds a link, with the caps first in its queue, and a keyframe where there is a new one. Without,
     /// it is behind, and gets nothing else until there is. `None` when the caps are not known yet.
     /// Returns them as text with the queue's other end.
-    pub(super) fn add(&self, session: SessionId) -> Option<(String, mpsc::Receiver<Frame>)> {
+    pub(super) fn add(&self, session: SessionId) -> Option<(String, mpsc::Receiver<Arc<Frame>>)> {
         let mut state = self.state();
         let (text, caps) = state.caps.clone()?;
         let (queue, frames) = mpsc::channel(QUEUE);
@@ -127,13 +141,23 @@ impl Fanout {
 }
 
 impl Link {
-    fn send(&mut self, unit: Option<&Frame>, keyframe: bool, caps: Option<&Frame>, time: u64) {
-        // A unit too large for the protocol is a gap like any other.
+    fn send(
+        &mut self,
+        unit: Option<&Arc<Frame>>,
+        keyframe: bool,
+        caps: Option<&Arc<Frame>>,
+        time: u64,
+    ) {
+        // A unit that is too large for the protocol, or for the system, is a gap like any other.
         let Some(unit) = unit else { return self.skip() };
         if self.behind && !keyframe {
             return self.skip();
         }
-        if self.thinning.as_mut().is_some_and(|thinning| !thinning.pays(unit.len(), time)) {
+        if self
+            .thinning
+            .as_mut()
+            .is_some_and(|thinning| !thinning.pays(unit.header().len as usize, time))
+        {
             return self.skip();
         }
         let fresh = caps.filter(|caps| !self.caps.as_ref().is_some_and(|c| Arc::ptr_eq(c, caps)));
@@ -164,12 +188,12 @@ mod tests {
     const A: SessionId = SessionId(1);
     const B: SessionId = SessionId(2);
 
-    fn kinds(frames: &mut mpsc::Receiver<Frame>) -> String {
+    fn kinds(frames: &mut mpsc::Receiver<Arc<Frame>>) -> String {
         let mut text = String::new();
         while let Ok(frame) = frames.try_recv() {
-            text.push(match (frame[0], frame[1]) {
-                (1, _) => 'c',
-                (2, 1) => 'K',
+            text.push(match frame.header().kind {
+                Kind::Caps => 'c',
+                Kind::AccessUnit { keyframe: true } => 'K',
                 _ => 'd',
             });
         }
@@ -188,6 +212,18 @@ mod tests {
         fanout.publish(b"x", false, 2);
         assert_eq!(kinds(&mut frames), "cKd");
         assert!(!fanout.is_behind(A));
+    }
+
+    #[test]
+    fn a_unit_is_there_once_for_all_links() {
+        let fanout = Fanout::default();
+        fanout.set_caps("video/x-h264");
+        let (_, mut first) = fanout.add(A).unwrap();
+        let (_, mut second) = fanout.add(B).unwrap();
+        fanout.publish(b"x", true, 0);
+        for _caps_then_unit in 0..2 {
+            assert!(Arc::ptr_eq(&first.try_recv().unwrap(), &second.try_recv().unwrap()));
+        }
     }
 
     #[test]
@@ -237,11 +273,11 @@ mod tests {
         fanout.set_caps("video/x-h264");
         let (_, mut narrow) = fanout.add(A).unwrap();
         let (_, mut wide) = fanout.add(B).unwrap();
-        // 1,000 bits with the header, thirty times a second; a third of it.
+        // 1,000 bits, thirty times a second; a third of it.
         fanout.thin(&HashMap::from([(A, 10_000)]));
         let (mut thin, mut whole) = (String::new(), String::new());
         for n in 0..90 {
-            fanout.publish(&[0; 109], n % 10 == 0, n * 1_000_000_000 / 30);
+            fanout.publish(&[0; 125], n % 10 == 0, n * 1_000_000_000 / 30);
             assert!(!fanout.is_behind(A), "it asks for no keyframe");
             thin += &kinds(&mut narrow);
             whole += &kinds(&mut wide);
@@ -250,7 +286,7 @@ mod tests {
         assert!(thin.starts_with("cK") && (24..=36).contains(&thin.len()), "{thin}");
         fanout.thin(&HashMap::new());
         assert!(fanout.is_behind(A));
-        fanout.publish(&[0; 109], true, 3_000_000_000);
+        fanout.publish(&[0; 125], true, 3_000_000_000);
         assert_eq!(kinds(&mut narrow), "K");
     }
 

@@ -6,21 +6,18 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use shutterd::lifecycle::{Fault, FaultCode};
-use shutterd::wire::link::Kind;
+use shutterd::wire::link::{Frame, Kind, LinkError, LinkSocket};
 use shutterd::wire::{CameraFact, SessionId};
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::fanout::{Fanout, Frame};
+use super::fanout::Fanout;
 use super::keyframes;
 use super::pipeline::Pipeline;
 use super::rates::{self, Rates};
 use crate::media::control::Reporter;
-use crate::media::link::{self, LinkError, LinkReader};
 use crate::media::state::Stage;
 
 /// Every link of this camera.
@@ -61,7 +58,7 @@ impl Outlets {
         socket: OwnedFd,
     ) -> Result<String, Fault> {
         self.detach(session).await;
-        let (reader, writer) = link::open(socket)
+        let link = LinkSocket::new(socket)
             .map_err(|error| Fault::new(FaultCode::WireInvalid, format!("the link: {error}")))?;
         let (caps, frames) = self.fanout.add(session).ok_or_else(|| {
             Fault::new(FaultCode::MessageInvalid, "the stream's caps are not known yet")
@@ -82,8 +79,8 @@ impl Outlets {
             let end = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                end = read(reader, session, &wishes, &rates) => Some(end),
-                end = write(writer, frames, session, &fanout, &wishes) => Some(end),
+                end = read(&link, session, &wishes, &rates) => Some(end),
+                end = write(&link, frames, session, &fanout, &wishes) => Some(end),
             };
             let dropped = fanout.remove(session).unwrap_or_default();
             rates.leave(session);
@@ -114,14 +111,9 @@ impl Outlets {
     }
 }
 
-async fn read(
-    mut reader: LinkReader,
-    session: SessionId,
-    wishes: &Notify,
-    rates: &Rates,
-) -> LinkError {
+async fn read(link: &LinkSocket, session: SessionId, wishes: &Notify, rates: &Rates) -> LinkError {
     loop {
-        match reader.next().await {
+        match link.next().await {
             Ok((header, _)) => match header.kind {
                 Kind::KeyframeWanted => wishes.notify_one(),
                 Kind::Bitrate => {
@@ -138,14 +130,14 @@ async fn read(
 }
 
 async fn write(
-    mut writer: OwnedWriteHalf,
-    mut frames: mpsc::Receiver<Frame>,
+    link: &LinkSocket,
+    mut frames: mpsc::Receiver<Arc<Frame>>,
     session: SessionId,
     fanout: &Fanout,
     wishes: &Notify,
 ) -> LinkError {
     while let Some(frame) = frames.recv().await {
-        if let Err(error) = writer.write_all(&frame).await {
+        if let Err(error) = link.send(&frame).await {
             return error.into();
         }
         // Only now is there room for the keyframe: asked for at the loss, it would be lost too,

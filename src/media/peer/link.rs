@@ -5,9 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use shutterd::lifecycle::{Fault, FaultCode};
-use shutterd::wire::link::{Header, Kind};
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::OwnedWriteHalf;
+use shutterd::wire::link::{Frame, Header, HeaderError, Kind, LinkError, LinkSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +15,6 @@ use super::connection::Scene;
 use super::gate::Unit;
 use super::signs::Signs;
 use super::tracks::Feed;
-use crate::media::link::{self, LinkError, LinkReader};
 use crate::media::state::Stage;
 
 /// How far a link is.
@@ -44,7 +41,7 @@ pub(super) fn open(
     stage: &Stage<Scene>,
     tracker: &TaskTracker,
 ) -> Result<Link, Fault> {
-    let (reader, writer) = link::open(socket)
+    let link = LinkSocket::new(socket)
         .map_err(|error| Fault::new(FaultCode::WireInvalid, format!("the link: {error}")))?;
     // What comes does not follow what came over an earlier link.
     feed.gate().interrupt();
@@ -56,15 +53,17 @@ pub(super) fn open(
         let error = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            error = read(reader, &feed, &sender, &signs, &stage) => error,
-            error = ask(writer, &feed) => error,
+            error = read(&link, &feed, &sender, &signs, &stage) => error,
+            error = ask(&link, &feed) => error,
         };
         feed.gate().interrupt();
         let fault = match error {
             LinkError::Closed | LinkError::Io(_) => {
                 Fault::new(FaultCode::WorkerGone, format!("the camera's link: {error}"))
             }
-            LinkError::Invalid(_) => Fault::new(FaultCode::WireInvalid, error.to_string()),
+            LinkError::Header(_) | LinkError::Memory(_) => {
+                Fault::new(FaultCode::WireInvalid, error.to_string())
+            }
         };
         tracing::info!(%fault, "link ended");
         // That the camera is gone is the daemon's to know; that it speaks nonsense is not.
@@ -98,15 +97,14 @@ impl Link {
 }
 
 async fn read(
-    mut reader: LinkReader,
+    link: &LinkSocket,
     feed: &Feed,
     stream: &watch::Sender<Stream>,
     signs: &Arc<Signs>,
     stage: &Stage<Scene>,
 ) -> LinkError {
-    use shutterd::wire::link::HeaderError;
     loop {
-        let (Header { kind, time, .. }, payload) = match reader.next().await {
+        let (Header { kind, time, .. }, payload) = match link.next().await {
             Ok(frame) => frame,
             Err(error) => return error,
         };
@@ -138,7 +136,7 @@ async fn read(
     }
 }
 
-async fn ask(mut writer: OwnedWriteHalf, feed: &Feed) -> LinkError {
+async fn ask(link: &LinkSocket, feed: &Feed) -> LinkError {
     let mut path = feed.path_bitrate.subscribe();
     // A camera that was opened again does not know what was said to the one before.
     path.mark_changed();
@@ -151,8 +149,7 @@ async fn ask(mut writer: OwnedWriteHalf, feed: &Feed) -> LinkError {
                 (Err(_), _) => return LinkError::Closed,
             },
         };
-        let header = Header { kind, len: 0, time };
-        if let Err(error) = writer.write_all(&header.encode()).await {
+        if let Err(error) = link.send(&Frame::bare(kind, time)).await {
             return error.into();
         }
     }

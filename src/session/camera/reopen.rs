@@ -16,7 +16,7 @@ use crate::lifecycle::steps::KILL_DEADLINE;
 use crate::lifecycle::{Fault, FaultCode, Step};
 use crate::session::status::CameraState;
 use crate::wire::CameraCommand;
-use crate::wire::socket::link_pair;
+use crate::wire::link::link_pair;
 
 /// The pause after the first attempt; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The link: encoded access units from the camera worker to one peer worker, and what that peer
-//! wants of the encoder the other way. A stream socket; every frame is a header and a payload.
-//!
-//! ```text
-//!   0      1       2..4    4..8          8..16              16..
-//!   kind   flags   zero    payload len   time, ns (LE)      payload
-//! ```
-//!
-//! Time is `CLOCK_MONOTONIC` when the camera delivered the frame: the pipelines of both workers run
-//! on that clock, so no other synchronisation is needed.
+//! What goes over a link, frame by frame.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::memory::Memory;
 
 /// Bytes of a frame's header.
 pub const HEADER_LEN: usize = 16;
@@ -16,10 +12,6 @@ pub const HEADER_LEN: usize = 16;
 /// The largest payload: four times an uncompressed-looking 4K keyframe. Beyond it the stream is
 /// taken for corrupt, before any memory is reserved for it.
 pub const MAX_PAYLOAD: usize = 16 << 20;
-
-/// The lowest rate that is said of a path, bits per second, and that an encoder is asked for, unless it
-/// is configured for less: below, no picture is worth looking at.
-pub const LEAST_BITRATE: u32 = 80_000;
 
 const FLAG_KEYFRAME: u8 = 1;
 
@@ -44,7 +36,7 @@ pub enum Kind {
 pub struct Header {
     /// What it is.
     pub kind: Kind,
-    /// Bytes of payload that follow.
+    /// Bytes of payload.
     pub len: u32,
     /// `CLOCK_MONOTONIC` in nanoseconds, or the rate of [`Kind::Bitrate`].
     pub time: u64,
@@ -62,6 +54,57 @@ pub enum HeaderError {
     /// Larger than [`MAX_PAYLOAD`], or a payload where there is none.
     #[error("payload of {0} bytes")]
     Len(u32),
+    /// More or fewer bytes than a header has.
+    #[error("a packet that is not a header")]
+    Packet,
+    /// Not one memory for a payload, or one where there is none.
+    #[error("{0} payloads beside a header")]
+    Descriptors(usize),
+}
+
+/// A frame, ready to go over any number of links.
+#[derive(Debug)]
+pub struct Frame {
+    header: Header,
+    memory: Option<Memory>,
+}
+
+impl Frame {
+    /// One with a payload, which is copied.
+    ///
+    /// # Errors
+    /// When the payload is larger than [`MAX_PAYLOAD`], or the system has no memory or no descriptors
+    /// left.
+    pub fn new(kind: Kind, time: u64, payload: &[u8]) -> io::Result<Self> {
+        let len = u32::try_from(payload.len()).ok().filter(|len| *len as usize <= MAX_PAYLOAD);
+        let len = len.ok_or(io::ErrorKind::FileTooLarge)?;
+        let memory = Some(Memory::with(payload)?);
+        Ok(Self { header: Header { kind, len, time }, memory })
+    }
+
+    /// One without.
+    pub fn bare(kind: Kind, time: u64) -> Self {
+        Self { header: Header { kind, len: 0, time }, memory: None }
+    }
+
+    /// Its header.
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    pub(super) fn memory(&self) -> Option<BorrowedFd<'_>> {
+        self.memory.as_ref().map(AsFd::as_fd)
+    }
+}
+
+impl Kind {
+    /// Whether a payload comes with it.
+    pub(super) fn has_payload(self) -> bool {
+        match self {
+            Self::Caps | Self::AccessUnit { .. } => true,
+            Self::KeyframeWanted | Self::Bitrate => false,
+        }
+    }
 }
 
 impl Header {
@@ -100,8 +143,7 @@ impl Header {
         if pad0 != 0 || pad1 != 0 {
             return Err(HeaderError::Flags(pad0 | pad1));
         }
-        let empty = matches!(kind, Kind::KeyframeWanted | Kind::Bitrate);
-        if len as usize > MAX_PAYLOAD || (empty && len != 0) {
+        if len as usize > MAX_PAYLOAD || (!kind.has_payload() && len != 0) {
             return Err(HeaderError::Len(len));
         }
         Ok(Self { kind, len, time: u64::from_le_bytes(time) })

@@ -15,17 +15,13 @@ use gst::prelude::*;
 use shutterd::lifecycle::{Fault, FaultCode};
 use shutterd::pipeline::encoders::{Setting, Unit, encoder};
 use shutterd::pipeline::{Board, Values};
-use shutterd::wire::link::{Header, Kind};
-use shutterd::wire::socket::link_pair;
+use shutterd::wire::link::{Frame, Kind, LinkSocket, link_pair};
 use shutterd::wire::{CameraCommand as C, Codec, Reply, SessionId, Whole};
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Mutex;
 
 use super::Camera;
 use super::pipeline::Pipeline;
 use crate::media::control::Reporter;
-use crate::media::link::{self, LinkReader};
 
 /// Name and text of each. The test of the list looks for others.
 const BOARDS: &[(&str, &str)] = &[
@@ -70,11 +66,11 @@ fn open(board: &Board, codec: Codec) -> C {
 }
 
 /// A viewer's end of the link.
-struct Viewer(LinkReader, OwnedWriteHalf);
+struct Viewer(LinkSocket);
 
 impl Viewer {
     /// The next access unit: whether it is a keyframe. Caps are kept for whoever wants them.
-    async fn unit(&mut self, caps: &mut String) -> bool {
+    async fn unit(&self, caps: &mut String) -> bool {
         loop {
             let next = tokio::time::timeout(SOON, self.0.next()).await;
             let (header, payload) = next.expect("a unit in time").unwrap();
@@ -85,8 +81,8 @@ impl Viewer {
         }
     }
 
-    async fn say(&mut self, kind: Kind, time: u64) {
-        self.1.write_all(&Header { kind, len: 0, time }.encode()).await.unwrap();
+    async fn say(&self, kind: Kind, time: u64) {
+        self.0.send(&Frame::bare(kind, time)).await.unwrap();
     }
 }
 
@@ -134,8 +130,7 @@ async fn end_to_end(board: &Board, codec: Codec) {
     }
     let (theirs, ours) = link_pair().unwrap();
     camera.perform(C::Attach { session: VIEWER }, vec![theirs]).await.unwrap();
-    let (reader, writer) = link::open(ours).unwrap();
-    let (mut viewer, mut caps) = (Viewer(reader, writer), String::new());
+    let (viewer, mut caps) = (Viewer(LinkSocket::new(ours).unwrap()), String::new());
     assert!(viewer.unit(&mut caps).await, "{name}: it begins with a keyframe");
     assert!(caps.starts_with(codec.media_type()), "{name}: {caps}");
     assert!(caps.contains(profile(codec)), "{name}: {caps}");
