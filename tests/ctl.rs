@@ -53,7 +53,7 @@ async fn a_session_from_its_start_to_its_timeline() {
     assert_eq!(answer.status, 201, "{answer:?}");
     let id = answer.header("location").rsplit('/').next().unwrap().to_owned();
     let status = ask(&service, &["status"]);
-    assert!(status.contains("head    open") && status.contains(&id), "{status}");
+    assert!(status.contains("head    open   -") && status.contains(&id), "{status}");
 
     // Nobody watches yet: no session runs, and the one that is named has sent nothing.
     assert_eq!(ask(&service, &["stats"]).lines().count(), 1);

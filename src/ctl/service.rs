@@ -98,9 +98,11 @@ fn camera_table(cameras: &[CameraStatus], out: &mut Output) -> Result<(), CtlErr
             [
                 camera.name.clone(),
                 state(camera.state).to_owned(),
+                // Of one that is open the last look was before it was opened.
                 camera
                     .observed
                     .as_ref()
+                    .filter(|_| camera.state != CameraState::Open)
                     .map_or(NOTHING.to_owned(), |seen| seen.verdict.to_string()),
                 format!("{}/{}", camera.viewers, camera.max_viewers),
                 camera.codec.map_or(NOTHING.to_owned(), |codec| codec.to_string()),
