@@ -20,23 +20,41 @@ const QUICK = { rounds: 2, warm: 5, noGap: 3, joins: 3, frames: 60, counts: [1, 
 const size = process.env.QUICK ? QUICK : FULL;
 
 const samples = { ours: {}, peer: {} };
+/** How often a side's process was ended by a signal that nobody here sent. */
+const crashes = { ours: 0, peer: 0 };
+const MOST_CRASHES = 5;
 const before = machine();
 
-/** Runs `act` with each side, one after the other; which is first changes with `turn`. */
+/** Runs `act` with a side of its own, and gives what it measured; nothing if the side's process crashed. */
+async function withSide(name, camera, act, options) {
+  const side = await SIDES[name].start(camera, options);
+  const measured = {};
+  let broken;
+  try {
+    await act(side, (key, value) => (measured[key] ??= []).push(value));
+  } catch (error) {
+    error.message += `\n${side.name}:\n${side.program.log}`;
+    broken = error;
+  }
+  await side.stop();
+  const { signalCode } = side.program.child;
+  if (signalCode) {
+    crashes[name] += 1;
+    console.log(`${side.name} was ended by ${signalCode}`);
+  }
+  if (!broken) return measured;
+  if (!signalCode || crashes[name] > MOST_CRASHES) throw broken;
+  return null;
+}
+
+/** Runs `act` with each side, one after the other; which is first changes with `turn`. What breaks off is done again. */
 async function inTurn(turn, camera, what, act, options) {
   const order = turn % 2 ? ['peer', 'ours'] : ['ours', 'peer'];
   for (const name of order) {
-    const side = await SIDES[name].start(camera, options);
-    const note = (key, value) => (samples[name][key] ??= []).push(value);
-    try {
-      await act(side, note);
-    } catch (error) {
-      error.message += `\n${side.name}:\n${side.program.log}`;
-      throw error;
-    } finally {
-      await side.stop();
-    }
-    console.log(`${what}: ${side.name}`);
+    let measured = null;
+    while (!measured) measured = await withSide(name, camera, act, options);
+    for (const [key, values] of Object.entries(measured)) (samples[name][key] ??= []).push(...values);
+    console.log(`${what}: ${name}`);
   }
 }
 
@@ -68,7 +86,7 @@ try {
   await camera.stop();
 }
 
-const run = { machine: before, versions: used, picture: { ...PICTURE, encoder: ENCODER }, camera: process.env.CAMERA ?? '', rows: rows(samples), samples };
+const run = { machine: before, versions: used, picture: { ...PICTURE, encoder: ENCODER }, camera: process.env.CAMERA ?? '', crashes, rows: rows(samples), samples };
 const text = report(run);
 await mkdir(TARGET, { recursive: true });
 await writeFile(`${TARGET}run.json`, `${JSON.stringify(run, null, 1)}\n`);

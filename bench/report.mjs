@@ -27,11 +27,12 @@ ${rows.map(({ row, unit, ours, peer, ratio, goals }) => `| ${[
 }
 
 /** What was run on what, and the table. */
-export function report({ machine, versions, picture, camera, samples, rows }) {
+export function report({ machine, versions, picture, camera, crashes, samples, rows }) {
   const { width, height, framerate, bitrate, encoder } = picture;
   return `One run, ${machine.when}, ${machine.processor} with ${machine.cores} cores, load average ${machine.load} before
 it; shutterd ${versions.shutterd} beside \`whepserversink\` ${versions.peer}, in turn; GStreamer ${versions.gstreamer}, Chromium ${versions.chromium};
 ${width}×${height} at ${framerate} frames per second and ${bitrate / 1e6} Mb/s, \`${encoder}\`. Median (p99), of ${samples.ours.answer.length} starts.
+Processes that crashed, and were started again: ${crashes.ours} of shutterd, ${crashes.peer} of \`whepserversink\`.
 ${camera ? `Not as it comes: \`${camera}\` in the service's \`[[camera]]\`.\n` : ''}
 ${table(rows)}`;
 }
