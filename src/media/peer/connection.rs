@@ -14,6 +14,7 @@ use shutterd::wire::Connection;
 
 use super::channel;
 use super::estimate::Estimator;
+use super::handshake::Handshake;
 use super::retransmission;
 use super::signs::Signs;
 use super::tap::Tap;
@@ -180,16 +181,18 @@ fn connect(
             None
         }),
     );
-    let (to, tap) = (Arc::clone(signs), Arc::clone(tap));
+    let (to, tap, handshake) = (Arc::clone(signs), Arc::clone(tap), Arc::default());
     keep(
         pipeline.upcast_ref(),
-        pipeline.connect_deep_element_added(move |_, _, element| inside(element, &to, &tap)),
+        pipeline.connect_deep_element_added(move |_, _, element| {
+            inside(element, &to, &tap, &handshake);
+        }),
     );
     handlers
 }
 
 /// webrtcbin makes its transport itself; this is where it is met.
-fn inside(element: &gst::Element, signs: &Arc<Signs>, tap: &Arc<Tap>) {
+fn inside(element: &gst::Element, signs: &Arc<Signs>, tap: &Arc<Tap>, handshake: &Arc<Handshake>) {
     let Some(factory) = element.factory() else { return };
     match factory.name().as_str() {
         "nicesink" => {
@@ -202,6 +205,8 @@ fn inside(element: &gst::Element, signs: &Arc<Signs>, tap: &Arc<Tap>) {
                 signs.inlet().sit_on(&pad);
             }
         }
+        "dtlsenc" => handshake.begins_with(element),
+        "dtlsdec" => handshake.is_awaited_by(element),
         "rtprtxsend" => retransmission::bound(element),
         // A viewer that says goodbye (close_notify) leaves webrtcbin's connection-state at
         // connected; only the DTLS element itself tells.

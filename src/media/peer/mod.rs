@@ -11,6 +11,7 @@ mod extensions;
 mod flow;
 mod gate;
 mod goodbye;
+mod handshake;
 mod inlet;
 mod link;
 mod liveness;
