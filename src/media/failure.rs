@@ -69,7 +69,13 @@ pub(crate) fn of_peer(message: &gst::message::Error) -> Fault {
     } else {
         FaultCode::NegotiationFailed
     };
-    Fault::new(code, format!("{source}: {}", message.error()))
+    let reason = reason(&message.debug().unwrap_or_default());
+    Fault::new(code, format!("{source}: {}{reason}", message.error()))
+}
+
+/// What the element says of the cause, which stands below the place in its source.
+fn reason(debug: &str) -> String {
+    debug.split_once('\n').map(|(_, cause)| format!(" ({})", cause.trim())).unwrap_or_default()
 }
 
 /// Whether the error is one of the data channel's transport alone.
@@ -141,5 +147,21 @@ mod tests {
             " (No such device)"
         );
         assert_eq!(system_error("nothing"), "");
+    }
+
+    #[test]
+    fn what_an_element_says_of_the_cause_is_kept() {
+        gst::init().unwrap();
+        let of = |debug: &str| {
+            let error = gst::message::Error::builder(gst::ResourceError::Read, "Could not read.");
+            let message = error.debug(debug).build();
+            let gst::MessageView::Error(error) = message.view() else { unreachable!() };
+            of_peer(error).detail
+        };
+        assert_eq!(
+            of("gstdtlsdec.c(574): process ():\nFatal SSL error"),
+            ": Could not read. (Fatal SSL error)"
+        );
+        assert_eq!(of("gstdtlsdec.c(574): process ():"), ": Could not read.");
     }
 }
