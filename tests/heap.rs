@@ -43,9 +43,6 @@ const BEFORE: usize = 130;
 /// A block in so many sessions would be a leak. Buffers that grow by chance are rarer and fewer.
 const SESSIONS_TO_A_BLOCK: f64 = 100.0;
 
-/// With fewer sessions the system's allocator is still finding its size in the second half of them.
-const SETTLED: usize = 10_000;
-
 /// Asks the service, which must say `status`.
 async fn ask(
     address: SocketAddr,
@@ -152,7 +149,7 @@ fn resident(count: usize) {
         memory.last().unwrap().1,
         memory.len(),
     );
-    assert!(!slope.is_surely_above(memory::LEAK), "memory grows: {slope} KiB a session");
+    assert!(!slope.is_surely_above(memory::leak(count)), "memory grows: {slope} KiB a session");
 }
 
 fn config() -> String {
@@ -185,8 +182,11 @@ fn main() {
     Mood::default().set(&directory);
     let count = std::env::var("SESSIONS").map_or(400, |text| text.parse().unwrap());
     allocated(&directory, count);
-    if count < SETTLED {
-        println!("SKIPPED: what the process has of the system, for fewer than SESSIONS={SETTLED}");
+    if count < memory::SETTLED {
+        println!(
+            "SKIPPED: what the process has of the system, for fewer than SESSIONS={}",
+            memory::SETTLED
+        );
     } else {
         resident(count);
     }
