@@ -33,7 +33,7 @@ if [ "${1:-}" = --inside ]; then
     exec chroot "$tree" env --chdir="$repository" GST_REGISTRY=/var/cache/gstreamer.bin "$@"
 fi
 
-wanted=$(sha256sum "$0")
+wanted=$(sha256sum < "$0")
 if [ "$(cat "$tree.stamp" 2>/dev/null)" != "$wanted" ]; then
     "$repository/packages.sh" mmdebstrap
     echo "newer: unpacking forky into $tree" >&2
