@@ -56,7 +56,7 @@ test%: export DBUS_SYSTEM_BUS_ADDRESS := unix:path=/nonexistent
 faults soak: export DBUS_SYSTEM_BUS_ADDRESS := unix:path=/nonexistent
 
 .PHONY: test test-rust test-browser test-network test-peers
-test: test-rust mutants test-browser test-network test-peers test-link faults soak test-qemu  ## Every test, the QEMU device included
+test: test-rust mutants test-browser test-network test-peers test-link faults soak-and-image test-qemu  ## Every test, the QEMU device included
 
 test-rust: packages-test
 	cargo test --all-targets --no-fail-fast
@@ -170,6 +170,14 @@ CYCLES ?= 1000
 soak: packages-test  ## Session after session: nothing stays open, nothing fails, nothing grows
 	CYCLES=$(CYCLES) cargo test --test soak -- --nocapture
 	SESSIONS=$(CYCLES) cargo test --test heap
+
+# The soak waits more than it works: the device's image is built beside it, for what time it leaves. Whether that succeeds test-qemu
+# finds out, which needs the image.
+.PHONY: soak-and-image
+soak-and-image: packages-test
+	@mkdir -p target
+	@nice -n 19 $(MAKE) image >target/image.log 2>&1 & image=$$!; trap 'kill $$image' INT TERM; \
+	$(MAKE) soak && soak=0 || soak=$$?; wait $$image || true; exit $$soak
 
 .PHONY: mutants
 mutants: packages-build  ## Plant faults in the lifecycle, its driver and the camera's release; each must be caught
