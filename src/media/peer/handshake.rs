@@ -56,6 +56,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::media::state::Stage;
+
+    async fn bring(stage: &Stage<()>, element: &impl IsA<gst::Element>, state: gst::State) {
+        let element = element.clone().upcast();
+        stage.run(move |(), here| here.bring(&element, state)).await.unwrap().unwrap();
+    }
 
     /// dtlsdec and dtlsenc of one end, what dtlsenc sends, and a pad that leads to dtlsdec.
     struct End {
@@ -68,8 +74,7 @@ mod tests {
     }
 
     impl End {
-        fn new(name: &str, is_client: bool) -> Self {
-            gst::init().unwrap();
+        async fn new(stage: &Stage<()>, name: &str, is_client: bool) -> Self {
             let make = |element| {
                 gst::ElementFactory::make(element).property("connection-id", name).build().unwrap()
             };
@@ -90,15 +95,20 @@ mod tests {
             way_in.link(&decoder.static_pad("sink").unwrap()).unwrap();
             way_in.set_active(true).unwrap();
             encoder.set_locked_state(true);
-            pipeline.set_state(gst::State::Playing).unwrap();
+            bring(stage, &pipeline, gst::State::Playing).await;
             let segment = gst::FormattedSegment::<gst::format::Bytes>::new();
             assert!(way_in.push_event(gst::event::StreamStart::new(name)));
             assert!(way_in.push_event(gst::event::Segment::new(&segment)));
             Self { pipeline, decoder, encoder, sent, way_in, _way_out: way_out }
         }
 
-        fn begin(&self) {
-            self.encoder.set_state(gst::State::Playing).unwrap();
+        async fn begin(&self, stage: &Stage<()>) {
+            bring(stage, &self.encoder, gst::State::Playing).await;
+        }
+
+        async fn end(self, stage: &Stage<()>) {
+            bring(stage, &self.encoder, gst::State::Null).await;
+            bring(stage, &self.pipeline, gst::State::Null).await;
         }
 
         fn push(&self, packet: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
@@ -110,29 +120,27 @@ mod tests {
         }
     }
 
-    impl Drop for End {
-        fn drop(&mut self) {
-            self.encoder.set_locked_state(false);
-            self.pipeline.set_state(gst::State::Null).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_viewer_that_is_early_is_answered_when_it_asks_again() {
-        let (viewer, device) = (End::new("viewer", true), End::new("device", false));
+    #[tokio::test]
+    async fn a_viewer_that_is_early_is_answered_when_it_asks_again() {
+        gst::init().unwrap();
+        let stage = Stage::<()>::new("test").unwrap();
+        let viewer = End::new(&stage, "viewer", true).await;
+        let device = End::new(&stage, "device", false).await;
         let handshake = Arc::new(Handshake::default());
         handshake.begins_with(&device.encoder);
         handshake.is_awaited_by(&device.decoder);
-        viewer.begin();
+        viewer.begin(&stage).await;
         let early = viewer.sends();
         assert_eq!(device.push(early.copy_deep().unwrap()), Ok(gst::FlowSuccess::Ok));
         let errors = device.pipeline.bus().unwrap().pop_filtered(&[gst::MessageType::Error]);
         assert!(errors.is_none(), "{errors:?}");
-        device.begin();
+        device.begin(&stage).await;
         assert_eq!(device.push(early), Ok(gst::FlowSuccess::Ok));
         // What it says first may be more than one packet.
         while device.sent.try_recv().is_err() {
             assert_eq!(device.push(viewer.sends()), Ok(gst::FlowSuccess::Ok));
         }
+        viewer.end(&stage).await;
+        device.end(&stage).await;
     }
 }
