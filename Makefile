@@ -205,7 +205,7 @@ lint-advisories: target/tools/bin/cargo-deny
 	else echo 'SKIPPED: advisories of the crates, for $(ADVISORIES) cannot be reached' >&2; fi
 
 target/tools/bin/cargo-deny:
-	cargo install cargo-deny --locked --root target/tools
+	cargo install cargo-deny --locked --debug --root target/tools
 
 .PHONY: clean
 clean:  ## Remove everything that was made
