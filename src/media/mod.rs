@@ -17,6 +17,7 @@ mod camera;
 mod control;
 mod elements;
 mod failure;
+mod farewell;
 mod hangup;
 pub(crate) mod inventory;
 mod lane;

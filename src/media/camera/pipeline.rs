@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use gst::prelude::*;
 use gst_base::prelude::BaseSrcExt;
@@ -20,6 +21,7 @@ use super::stall::LastFrame;
 use super::steps::Step;
 use crate::media::control::Reporter;
 use crate::media::failure;
+use crate::media::farewell::{Farewell, MOMENT};
 use crate::media::state::OnStage;
 
 /// Where the pipeline's callbacks send to.
@@ -232,17 +234,18 @@ impl Pipeline {
             bus.set_flushing(true);
             bus.unset_sync_handler();
         }
-        let (whole, source) = (pipeline.downgrade(), camera.downgrade());
+        let (whole, source) = (Farewell::of(&pipeline), Farewell::of(&camera));
         drop((pipeline, camera, encoder, picture, sink));
         if refused {
             return Err(Fault::new(FaultCode::CameraWedged, "the pipeline refuses NULL"));
         }
-        match (whole.upgrade().is_some(), source.upgrade().is_some()) {
-            (false, false) => Ok(()),
-            (_, true) => {
+        let deadline = Instant::now() + MOMENT;
+        match (whole.came_by(deadline), source.came_by(deadline)) {
+            (true, true) => Ok(()),
+            (_, false) => {
                 Err(Fault::new(FaultCode::CameraWedged, "the source outlives its pipeline"))
             }
-            (true, _) => {
+            (false, _) => {
                 Err(Fault::new(FaultCode::CameraWedged, "the pipeline is still referenced"))
             }
         }

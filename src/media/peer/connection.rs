@@ -3,6 +3,7 @@
 //! weak references; a strong one in a handler of webrtcbin would keep webrtcbin for ever.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
@@ -21,6 +22,7 @@ use super::tap::Tap;
 use super::tracks::Tracks;
 use crate::media::elements;
 use crate::media::failure;
+use crate::media::farewell::{Farewell, MOMENT};
 use crate::media::state::{OnStage, Stage};
 
 /// What is on a session's stage.
@@ -271,15 +273,16 @@ impl Peer {
             bus.set_flushing(true);
             bus.unset_sync_handler();
         }
-        let (whole, inner) = (self.pipeline.downgrade(), self.webrtc.downgrade());
+        let (whole, inner) = (Farewell::of(&self.pipeline), Farewell::of(&self.webrtc));
         drop(self);
         if refused_null {
             return Err(refused("the pipeline refuses NULL"));
         }
-        match (whole.upgrade().is_some(), inner.upgrade().is_some()) {
-            (false, false) => Ok(()),
-            (true, _) => Err(refused("the pipeline is still referenced after NULL")),
-            (_, true) => Err(refused("webrtcbin outlives its pipeline")),
+        let deadline = Instant::now() + MOMENT;
+        match (whole.came_by(deadline), inner.came_by(deadline)) {
+            (true, true) => Ok(()),
+            (false, _) => Err(refused("the pipeline is still referenced after NULL")),
+            (_, false) => Err(refused("webrtcbin outlives its pipeline")),
         }
     }
 }
