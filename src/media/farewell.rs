@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
-/// How long a reference may outlast NULL. Less than any deadline of the steps that ask.
+/// How long a reference may outlast NULL. A tenth, at most, of the default deadlines of the steps that
+/// ask: `close-camera` and `destroy-peer`.
 pub(crate) const MOMENT: Duration = Duration::from_millis(100);
 
 /// Told when one object is disposed of.

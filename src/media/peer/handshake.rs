@@ -2,7 +2,7 @@
 //! The handshake begins when both elements are there for it. Of webrtcbin's pair, dtlsenc begins the
 //! connection and dtlsdec takes what comes, each on a thread of its own, when ICE is connected. A
 //! viewer's first packet that is read before the beginning is a fatal error to OpenSSL, and the end
-//! of the session. It is not let through: viewers send it again after 50 ms.
+//! of the session. It is not let through: in DTLS who is not answered sends again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
